@@ -1,0 +1,2 @@
+//! The load generator and the floor relay.
+fn main() {}

@@ -1,0 +1,1 @@
+//! An async WAMP client: call, register, publish, subscribe, over every transport and serializer.

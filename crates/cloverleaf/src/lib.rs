@@ -1,0 +1,1 @@
+//! The Cloverleaf WAMP router.

@@ -1,0 +1,2 @@
+//! The `cloverleaf` command.
+fn main() {}

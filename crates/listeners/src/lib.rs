@@ -1,0 +1,1 @@
+//! Sockets for the Cloverleaf router: TCP, Unix, TLS, one port for every transport.

@@ -1,0 +1,1 @@
+//! The WAMP router without I/O: realms, sessions, broker and dealer.

@@ -1,0 +1,1 @@
+//! What the tests of Cloverleaf share: vectors, seeds, scripted peers.

@@ -1,0 +1,1 @@
+//! The framings of WAMP as data: RawSocket and WebSocket codecs without I/O.

@@ -1,0 +1,1 @@
+//! WAMP v2 as data: messages, URIs, ids and serializers, without I/O.
