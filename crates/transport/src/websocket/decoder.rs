@@ -224,3 +224,47 @@ impl Partial {
 const fn stored_size(plain: usize) -> usize {
     plain.saturating_add(plain / 1024).saturating_add(64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoder(deflate: Option<Deflate>) -> Decoder {
+        Decoder::new(Options { role: Role::Client, expect_text: None, max_message: 1 << 20, deflate })
+    }
+
+    fn holds_nothing(decoder: &Decoder) -> bool {
+        decoder.lent.is_none()
+            && decoder.partial.is_none()
+            && !matches!(decoder.inflation, Inflation::Kept(_))
+    }
+
+    #[test]
+    fn an_idle_decoder_holds_no_buffer() {
+        let deflate = Deflate { server_no_context_takeover: true, ..Deflate::default() };
+        let mut decoder = decoder(Some(deflate));
+        let fragments = [&b"\x02\x01a"[..], b"\x80\x01b"].concat();
+        let compressed = [0xC1, 7, 0xF2, 0x48, 0xCD, 0xC9, 0xC9, 0x07, 0x00];
+        for stream in [&fragments[..], &compressed] {
+            let mut input = stream.to_vec();
+            let mut start = 0;
+            while start < input.len() {
+                start += decoder.decode(&mut input[start..]).expect("the stream is valid").consumed();
+            }
+            assert!(!holds_nothing(&decoder), "the message is lent");
+            decoder.release();
+            assert!(holds_nothing(&decoder));
+        }
+    }
+
+    #[test]
+    fn a_message_in_one_frame_is_borrowed_from_the_input() {
+        let mut decoder = decoder(None);
+        let mut input = *b"\x82\x03abc";
+        let place = input[2..].as_ptr();
+        let step = decoder.decode(&mut input).expect("the stream is valid");
+        assert!(matches!(step, Step::Message { payload: b"abc", .. }));
+        assert!(matches!(step, Step::Message { payload, .. } if payload.as_ptr() == place));
+        assert!(holds_nothing(&decoder));
+    }
+}

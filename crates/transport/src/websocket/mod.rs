@@ -2,7 +2,7 @@
 //!
 //! | to do | server | client |
 //! |---|---|---|
-//! | open | [`Request::parse`], [`accept`] | [`client::Handshake`] |
+//! | open | [`Request::parse`], [`accept()`] | [`client::Handshake`] |
 //! | receive | [`Decoder`] with [`Role::Server`] | [`Decoder`] with [`Role::Client`] |
 //! | send messages | [`crate::Framing`] | [`frame_masked`] |
 //! | send control frames | [`write_ping`], [`write_pong`], [`write_close`] | the same with `_masked` |
@@ -11,7 +11,7 @@
 //!
 //! Spec: RFC 6455, RFC 7692; basic profile, "WebSocket Transport".
 
-pub mod accept;
+mod accept;
 pub mod client;
 mod close;
 mod decoder;
