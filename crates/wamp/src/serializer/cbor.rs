@@ -54,7 +54,7 @@ impl Format for Cbor {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass(&mut self, cursor: &mut Cursor<'_>, _within: Level) -> Result<Passed, Malformed> {
         let mut tag = None;
         loop {
@@ -105,7 +105,7 @@ impl Format for Cbor {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn ends(cursor: &mut Cursor<'_>, within: Level) -> Result<bool, Malformed> {
         if !within.is_uncounted() {
             return Ok(within.is_empty());

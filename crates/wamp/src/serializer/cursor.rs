@@ -99,11 +99,20 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Eight bytes at a time, without a call.
+/// Whether bytes are ASCII, without a call. Words that overlap spare the loop over the last few bytes, which is what
+/// short text would spend its time in.
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
-    let (words, tail) = bytes.as_chunks::<8>();
-    let words = words.iter().fold(0, |seen, word| seen | u64::from_le_bytes(*word));
-    let tail = tail.iter().fold(0, |seen, byte| seen | byte);
-    words & 0x8080_8080_8080_8080 == 0 && tail < 0x80
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let (words, _) = bytes.as_chunks::<8>();
+        let seen =
+            words.iter().fold(u64::from_le_bytes(*last), |seen, word| seen | u64::from_le_bytes(*word));
+        return seen & HIGHS == 0;
+    }
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let seen = u32::from_le_bytes(*first) | u32::from_le_bytes(*last);
+        return u64::from(seen) & HIGHS == 0;
+    }
+    bytes.iter().all(u8::is_ascii)
 }

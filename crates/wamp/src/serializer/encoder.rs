@@ -8,6 +8,8 @@ mod binary;
 mod json;
 mod ubjson;
 
+use smallvec::SmallVec;
+
 use super::Serializer;
 pub(super) use json::float_text;
 
@@ -269,19 +271,12 @@ impl<'b> Encoder<'b> {
         if !matches!(self.serializer, Serializer::MsgPack | Serializer::Cbor) {
             return;
         }
-        // Written at the end and turned to the front: in the usual case that is one byte, and nothing moves.
+        // Written at the end first. Usually it is one byte again; else what is in the container moves, once for each
+        // container around it, which the limit of nesting bounds.
         let end = self.out.len();
         head(self.out);
-        let added = self.out.len() - end;
-        if let (1, Some(byte)) = (added, self.out.last().copied()) {
-            self.out.truncate(end);
-            if let Some(old) = self.out.get_mut(mark.0) {
-                *old = byte;
-            }
-        } else if let Some(container) = self.out.get_mut(mark.0..) {
-            container.rotate_right(added);
-            self.out.remove(mark.0 + added);
-        }
+        let head: SmallVec<[u8; 9]> = self.out.drain(end..).collect();
+        self.out.splice(mark.0..=mark.0, head);
     }
 
     fn open_json(&mut self, bracket: u8) {

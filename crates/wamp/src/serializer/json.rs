@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use super::{Kind, MAX_DEPTH, Malformed, Reader, Skipped, Token, number};
 
 pub(super) use scan::plain_run;
-pub(super) use text::escaped_bytes_prefix;
+pub(super) use text::BYTES_PREFIX;
 
 /// A [`Reader`] of JSON.
 #[derive(Debug)]

@@ -71,7 +71,7 @@ impl Format for MsgPack {
         Ok(Item::Token(token))
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass(&mut self, cursor: &mut Cursor<'_>, _within: Level) -> Result<Passed, Malformed> {
         let start = *cursor;
         let kind = match cursor.byte()? {
@@ -118,7 +118,7 @@ impl Format for MsgPack {
         Ok(Passed::scalar(kind))
     }
 
-    #[inline]
+    #[inline(always)]
     fn ends(_cursor: &mut Cursor<'_>, within: Level) -> Result<bool, Malformed> {
         Ok(within.is_empty())
     }

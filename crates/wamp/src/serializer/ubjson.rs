@@ -78,7 +78,7 @@ impl<const BJDATA: bool> Format for Ubjson<BJDATA> {
         Ok(Item::Token(token))
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass(&mut self, cursor: &mut Cursor<'_>, within: Level) -> Result<Passed, Malformed> {
         Self::pass_separators(cursor, within);
         if within.at_key() {
@@ -119,7 +119,7 @@ impl<const BJDATA: bool> Format for Ubjson<BJDATA> {
         Ok(Passed::scalar(kind))
     }
 
-    #[inline]
+    #[inline(always)]
     fn ends(cursor: &mut Cursor<'_>, within: Level) -> Result<bool, Malformed> {
         if !within.is_uncounted() {
             return Ok(within.is_empty());
@@ -136,7 +136,7 @@ impl<const BJDATA: bool> Format for Ubjson<BJDATA> {
         Ok(ends)
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass_separators(cursor: &mut Cursor<'_>, within: Level) {
         if within.element() != 0 || within.is_empty() {
             return;
@@ -204,18 +204,22 @@ impl<const BJDATA: bool> Ubjson<BJDATA> {
     #[inline]
     fn length(cursor: &mut Cursor<'_>) -> Result<u64, Malformed> {
         let start = *cursor;
-        let marker = cursor.byte()?;
-        if marker == b'U' {
-            return cursor.byte().map(u64::from);
+        match cursor.byte()? {
+            b'U' => cursor.byte().map(u64::from),
+            marker => Self::long_length(cursor, marker).map_err(|what| start.fail(what)),
         }
-        let value = match marker {
-            b'd' | b'D' | b'h' | b'B' => None,
-            _ => Self::number(cursor, marker)?,
-        };
-        match value {
-            Some(Token::Uint(value)) => Ok(value),
-            Some(_) => Err(start.fail("a negative length")),
-            None => Err(start.fail("a length that is no integer")),
+    }
+
+    #[inline(never)]
+    fn long_length(cursor: &mut Cursor<'_>, marker: u8) -> Result<u64, &'static str> {
+        const ENDED: &str = "the input ends within a length";
+        match marker {
+            b'd' | b'D' | b'h' | b'B' => Err("a length that is no integer"),
+            _ => match Self::number(cursor, marker).map_err(|_| ENDED)? {
+                Some(Token::Uint(value)) => Ok(value),
+                Some(_) => Err("a negative length"),
+                None => Err("a length that is no integer"),
+            },
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::serializer::json::{escaped_bytes_prefix, plain_run};
+use crate::serializer::json::{BYTES_PREFIX, plain_run};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
@@ -44,7 +44,7 @@ fn escape(out: &mut Vec<u8>, byte: u8) {
 /// A byte string: `\0` and Base64.
 pub(super) fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
-    out.extend_from_slice(escaped_bytes_prefix().as_bytes());
+    out.extend_from_slice(BYTES_PREFIX.as_bytes());
     let start = out.len();
     // Bytes in memory are at most isize::MAX, so this is no more than a usize holds.
     out.resize(start + bytes.len().div_ceil(3) * 4, b'=');

@@ -7,10 +7,8 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// What the writer puts before the Base64 of a byte string.
-pub(in crate::serializer) const fn escaped_bytes_prefix() -> &'static str {
-    "\\u0000"
-}
+/// What stands before the Base64 of a byte string: `\0`, which only an escape can say.
+pub(in crate::serializer) const BYTES_PREFIX: &str = "\\u0000";
 
 /// The text of a string, given what stands between its quotes.
 pub(super) fn decode(body: &str, escaped: bool) -> Cow<'_, str> {
@@ -21,7 +19,7 @@ pub(super) fn decode(body: &str, escaped: bool) -> Cow<'_, str> {
 ///
 /// Spec: advanced profile, "Binary conversion of JSON Strings".
 pub(super) fn bytes(body: &str, escaped: bool) -> Option<Vec<u8>> {
-    let encoded = body.strip_prefix(escaped_bytes_prefix())?;
+    let encoded = body.strip_prefix(BYTES_PREFIX)?;
     debug_assert!(escaped, "a control character must be escaped");
     // Base64 has no character that needs an escape, but "/" may have one.
     if encoded.contains('\\') {
