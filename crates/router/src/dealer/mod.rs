@@ -1,0 +1,308 @@
+//! The dealer: registrations, and the way of a call to a callee and of its answer back.
+//!
+//! # One rule
+//!
+//! A call lives in its caller's table ([`Calls`]), under the caller's mailbox lock. **Whoever removes it there appends the
+//! only final answer in the same critical section**; whoever finds nothing drops its answer. So every call gets exactly
+//! one, whatever callee, caller, timer and network do, and a progressive result, which must find the entry, never
+//! follows the final one.
+//!
+//! Each step below takes the locks it names one after the other, never nested. **A** is the caller's mailbox, **B** the
+//! callee's.
+//!
+//! | step (whose task) | locks |
+//! |---|---|
+//! | CALL (caller's) | **A** checks, insert the entry; **B** callee: if closed, inactive, full or at its concurrency: leave it and try the next; else number, note and append the INVOCATION; **A** record the callee unless a re-route already did; nobody took it: remove, ERROR |
+//! | CALL that goes on (caller's) | **A** entry open? **B** append INVOCATION under the same number |
+//! | YIELD, ERROR (callee's) | **B** remove the invocation (absent: ignore; never issued: violation); **A** remove, append RESULT or ERROR |
+//! | YIELD with progress (callee's) | **B** look up; **A** entry there and asked for it: append, restart the deadline; no room: remove, ERROR, then **B** INTERRUPT |
+//! | CANCEL skip, killnowait (caller's) | **A** remove, ERROR; **B** abandon the invocation, INTERRUPT if killnowait |
+//! | CANCEL kill (caller's) | **A** mark; **B** INTERRUPT; a callee without the feature: as skip |
+//! | timeout (caller's) | as killnowait, with `wamp.error.timeout` |
+//! | callee leaves (its own) | **B** close, take the invocations; for each **A** remove, ERROR |
+//! | caller leaves (its own) | **A** close, take the calls; for each **B** abandon, INTERRUPT |
+//! | re-route (callee's) | **B** remove; **A** entry there, not marked, no progress: no callee; **B'** as CALL; **A** record; if it is gone: **B'** abandon, INTERRUPT; if it was marked: **B'** INTERRUPT |
+//! | call from a queue (any) | as the re-route from **B'** on |
+//!
+//! An abandoned invocation still counts for its callee's concurrency until the callee answers or leaves.
+//!
+//! Spec: basic profile, "Remote Procedure Calls"; advanced profile, "Advanced RPC".
+
+mod answer;
+mod cancel;
+mod dispatch;
+mod registration;
+mod table;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use wamp::message::{InvocationPolicy, Register, Registered, Unregister, Unregistered};
+use wamp::role::{ClientRole, Features};
+use wamp::{RegistrationId, error_uri};
+
+use crate::index::{Generations, Index};
+use crate::lock::{lock, read, write};
+use crate::peer::Peer;
+use crate::rejection::Rejection;
+use crate::worker::{Cached, Turn};
+pub(crate) use dispatch::{CallTerms, error};
+pub(crate) use registration::Callee;
+pub use registration::Registration;
+pub(crate) use table::{Calls, Invocations};
+
+/// The registrations of a realm.
+#[derive(Debug)]
+pub(crate) struct Dealer {
+    realm: u64,
+    index: Index<Registration>,
+    by_id: RwLock<HashMap<RegistrationId, Arc<Registration>>>,
+    queued_calls_max: usize,
+    compat_crossbar: bool,
+}
+
+/// Who answers calls of a procedure, as found at some time.
+#[derive(Debug)]
+pub(crate) struct CallRoute {
+    realm: u64,
+    procedure: Box<str>,
+    generations: Generations,
+    target: Option<Target>,
+}
+
+#[derive(Debug, Clone)]
+struct Target {
+    registration: Arc<Registration>,
+    callees: Arc<[Arc<Callee>]>,
+    /// Some callee may ask for another one, so that the call's payload has to be kept.
+    may_reroute: bool,
+}
+
+impl Cached for CallRoute {
+    fn is_for(&self, realm: u64, procedure: &str) -> bool {
+        self.realm == realm && *self.procedure == *procedure
+    }
+}
+
+impl Dealer {
+    pub(crate) fn new(realm: u64, queued_calls_max: usize, compat_crossbar: bool) -> Self {
+        Dealer { realm, index: Index::default(), by_id: RwLock::default(), queued_calls_max, compat_crossbar }
+    }
+
+    /// Handles a REGISTER that is valid and authorized.
+    pub(crate) fn register(
+        &self,
+        peer: &Arc<Peer>,
+        register: &Register<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Rejection> {
+        let options = &register.options;
+        let replaced = self.index.update(&register.procedure, options.match_policy, |entry| {
+            let mut replaced = None;
+            if let Some(registration) = entry {
+                if options.force_reregister {
+                    replaced = entry.take();
+                } else {
+                    self.check_shared(registration, options.invocation_policy)?;
+                }
+            }
+            self.join(peer, register, entry, turn)?;
+            Ok::<_, Rejection>(replaced)
+        })?;
+        if let Some(replaced) = replaced {
+            self.replace(&replaced, turn);
+        }
+        Ok(())
+    }
+
+    /// Whether one more callee may join what is registered already (SHR-02, SHR-03).
+    fn check_shared(&self, registration: &Registration, wanted: InvocationPolicy) -> Result<(), Rejection> {
+        let present = registration.invocation_policy;
+        if present != InvocationPolicy::Single && present == wanted {
+            return Ok(());
+        }
+        let uri = if self.compat_crossbar && present != InvocationPolicy::Single {
+            error_uri::PROCEDURE_EXISTS_WITH_DIFFERENT_POLICY
+        } else {
+            error_uri::PROCEDURE_ALREADY_EXISTS
+        };
+        Err(Rejection::new(uri).because(format!(
+            "{} is registered with invoke={}, and cannot be registered with invoke={}",
+            registration.uri,
+            present.name(),
+            wanted.name()
+        )))
+    }
+
+    fn join(
+        &self,
+        peer: &Arc<Peer>,
+        register: &Register<'_>,
+        entry: &mut Option<Arc<Registration>>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Rejection> {
+        let mut holdings = lock(&peer.holdings);
+        if let Some(registration) = entry
+            && let Some(callee) = holdings.registrations.get(&registration.id)
+            && callee.active.is_set(&peer.mailbox())
+        {
+            // The same session once more: it stays one callee (SHR-09).
+            let reply = Registered { request: register.request, registration: registration.id };
+            peer.send(reply, turn);
+            return Ok(());
+        }
+        if holdings.registrations.len() >= peer.limits.registrations_max {
+            return Err(Rejection::limit("registrations of this session", peer.limits.registrations_max));
+        }
+        let registration = Arc::clone(entry.get_or_insert_with(|| {
+            let registration = Arc::new(Registration::new(self.free_id(turn), register));
+            write(&self.by_id).insert(registration.id, Arc::clone(&registration));
+            registration
+        }));
+        let callee = registration.callees.join(|place| {
+            Arc::new(Callee::new(Arc::clone(peer), Arc::clone(&registration), place, register.options))
+        });
+        holdings.registrations.insert(registration.id, Arc::clone(&callee));
+        drop(holdings);
+        // REGISTERED first, then active, under one lock: no invocation can come before it (ORD-05).
+        let mut mailbox = peer.mailbox();
+        mailbox.send(peer, Registered { request: register.request, registration: registration.id }, turn);
+        callee.active.set(&mut mailbox, true);
+        Ok(())
+    }
+
+    fn free_id(&self, turn: &mut Turn<'_>) -> RegistrationId {
+        let ids = read(&self.by_id);
+        loop {
+            let id = RegistrationId::from_bits(turn.random());
+            if !ids.contains_key(&id) {
+                return id;
+            }
+        }
+    }
+
+    /// Tells the callees of a registration that another one took its place (SHR-13). What they are working at goes on.
+    fn replace(&self, registration: &Arc<Registration>, turn: &mut Turn<'_>) {
+        for callee in registration.callees.list().iter() {
+            self.dismiss(callee, Some("wamp.error.unregistered"), turn);
+        }
+        write(&self.by_id).remove(&registration.id);
+        self.close_queue(registration, turn);
+    }
+
+    /// Handles an UNREGISTER.
+    pub(crate) fn unregister(
+        &self,
+        peer: &Arc<Peer>,
+        unregister: &Unregister,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Rejection> {
+        let held = lock(&peer.holdings).registrations.remove(&unregister.registration);
+        let Some(callee) = held else { return Err(Rejection::new(error_uri::NO_SUCH_REGISTRATION)) };
+        let mut mailbox = peer.mailbox();
+        if !callee.active.is_set(&mailbox) {
+            return Err(Rejection::new(error_uri::NO_SUCH_REGISTRATION));
+        }
+        callee.active.set(&mut mailbox, false);
+        mailbox.send(peer, Unregistered::Reply(unregister.request), turn);
+        drop(mailbox);
+        self.leave(&callee, turn);
+        Ok(())
+    }
+
+    /// Ends one session's part in a registration on the router's own account (REV-04, REV-05); false if it has none.
+    pub(crate) fn revoke(
+        &self,
+        peer: &Arc<Peer>,
+        registration: RegistrationId,
+        reason: Option<&str>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        let held = lock(&peer.holdings).registrations.get(&registration).cloned();
+        let Some(callee) = held else { return false };
+        if !self.dismiss(&callee, reason, turn) {
+            return false;
+        }
+        self.leave(&callee, turn);
+        true
+    }
+
+    /// Makes a callee inactive, and tells it so if it can be told; false if it was inactive already.
+    fn dismiss(&self, callee: &Arc<Callee>, reason: Option<&str>, turn: &mut Turn<'_>) -> bool {
+        let peer = &callee.peer;
+        let registration = callee.registration.id;
+        lock(&peer.holdings).registrations.remove(&registration);
+        let mut mailbox = peer.mailbox();
+        if !callee.active.is_set(&mailbox) {
+            return false;
+        }
+        callee.active.set(&mut mailbox, false);
+        if peer.roles.features(ClientRole::Callee).contains(Features::REGISTRATION_REVOCATION) {
+            mailbox.send(
+                peer,
+                Unregistered::Revoked { registration, reason: reason.map(Cow::Borrowed) },
+                turn,
+            );
+        }
+        true
+    }
+
+    /// Takes out all registrations of a session that ends; its mailbox is closed already.
+    pub(crate) fn remove_session(&self, peer: &Peer, turn: &mut Turn<'_>) {
+        let held = std::mem::take(&mut lock(&peer.holdings).registrations);
+        for callee in held.values() {
+            callee.active.set(&mut peer.mailbox(), false);
+            self.leave(callee, turn);
+        }
+    }
+
+    fn leave(&self, callee: &Callee, turn: &mut Turn<'_>) {
+        let registration = &callee.registration;
+        let is_deleted = self.index.update(&registration.uri, registration.match_policy, |entry| {
+            registration.callees.leave(callee.place);
+            let is_current = entry.as_ref().is_some_and(|current| Arc::ptr_eq(current, registration));
+            let is_deleted = is_current && registration.callees.is_empty();
+            if is_deleted {
+                *entry = None;
+                write(&self.by_id).remove(&registration.id);
+            }
+            is_deleted
+        });
+        if is_deleted {
+            self.close_queue(registration, turn);
+        }
+    }
+
+    /// The registration of an id.
+    pub(crate) fn registration(&self, id: RegistrationId) -> Option<Arc<Registration>> {
+        read(&self.by_id).get(&id).cloned()
+    }
+
+    /// Who answers calls of `procedure`: the best registration and its callees.
+    ///
+    /// Reserved procedures are answered by whoever registered exactly them, never by a pattern (URI-12).
+    fn route(&self, procedure: &str, turn: &mut Turn<'_>) -> Option<Target> {
+        let generations = self.index.generations(procedure);
+        if let Some(route) = turn.worker.call_routes.find(self.realm, procedure)
+            && route.generations == generations
+        {
+            return route.target.clone();
+        }
+        let registration = if wamp::uri::is_reserved(procedure) {
+            self.index.exact(procedure)
+        } else {
+            self.index.best(procedure)
+        };
+        let target = registration.map(|registration| {
+            let callees = registration.callees.list();
+            let may_reroute =
+                callees.len() > 1 && callees.iter().any(|callee| callee.can(Features::CALL_REROUTE));
+            Target { registration, callees, may_reroute }
+        });
+        let route =
+            CallRoute { realm: self.realm, procedure: procedure.into(), generations, target: target.clone() };
+        turn.worker.call_routes.insert(self.realm, procedure, Arc::new(route));
+        target
+    }
+}

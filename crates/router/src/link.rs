@@ -1,0 +1,667 @@
+//! Our end of one connection: WAMP sessions one after the other, from HELLO to GOODBYE.
+//!
+//! ```text
+//!                    ┌──────────── GOODBYE exchange done ────────────┐
+//!                    v                                               │
+//!   Establishing ── HELLO ──> Authenticating ──> Established ──> Leaving
+//!        │                         │                  │
+//!        └────── ABORT, timeout, violation, transport lost ────> Closed
+//! ```
+//!
+//! While a decision is pending the session's input waits here, in order. Only GOODBYE, ABORT and the CANCEL of a call
+//! that is routed already are let past it (ORD-08, ORD-09).
+//!
+//! Spec: basic profile, "Sessions".
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+
+use wamp::message::{Abort, Challenge, Goodbye, Hello, Message, MessageType, Welcome, WelcomeDetails};
+use wamp::role::ClientRoles;
+use wamp::uri::UriCheck;
+use wamp::{Payload, SessionId, error_uri};
+
+use crate::authenticate::Anonymous;
+use crate::authorize::Role;
+use crate::decision::{
+    Asker, Authenticator, Decision, Exchange, HelloRequest, Outcome, Resolution, Step, Ticket, Waiting,
+};
+use crate::identity::{Format, Identity, TransportDetails};
+use crate::outbox::{Outbox, Output};
+use crate::peer::{Ending, Peer};
+use crate::realm::Realm;
+use crate::router::{Router, announced_roles};
+use crate::session::{Reaction, Session};
+use crate::time::Millis;
+use crate::violation::Violation;
+use crate::worker::Turn;
+
+/// Bytes of input that wait for a decision before reading stops.
+const DEFERRED_BYTES_MAX: usize = 64 << 10;
+/// How long a decision may take; then it is "could not be found out".
+const DECISION_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// What a connection's task does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Input waits for a decision; whether more of it is taken in says [`Link::wants_input`].
+    Pause,
+    /// Flush what is queued, then close the transport.
+    Close {
+        /// The WebSocket close code to give.
+        code: u16,
+        /// And the reason.
+        reason: &'static str,
+    },
+}
+
+const NORMAL: Flow = Flow::Close { code: 1000, reason: "" };
+const VIOLATED: Flow = Flow::Close { code: 1002, reason: error_uri::PROTOCOL_VIOLATION };
+const REFUSED: Flow = Flow::Close { code: 1000, reason: "the session was refused" };
+
+/// See the module. Owned by the connection's task; it does no I/O.
+#[derive(Debug)]
+pub struct Link {
+    router: Arc<Router>,
+    format: Format,
+    /// The longest message the peer takes.
+    message_bytes_max: usize,
+    transport: Arc<TransportDetails>,
+    authenticator: Arc<dyn Authenticator>,
+    state: State,
+    /// What is queued while there is no session.
+    outbox: Outbox,
+    /// When the handshake must be done, or GOODBYE answered.
+    deadline: Option<Millis>,
+    /// Input that waits for a decision.
+    deferred: Option<Box<Deferred>>,
+    /// The task to wake; a session that opens gets it from here.
+    waker: Option<Waker>,
+}
+
+#[derive(Debug)]
+enum State {
+    Establishing,
+    Authenticating(Box<Joining>),
+    Established(Box<Session>),
+    /// GOODBYE was sent, the peer's is awaited; everything else is ignored (SES-13).
+    Leaving,
+    Closed,
+}
+
+/// A session on its way to WELCOME.
+#[derive(Debug)]
+struct Joining {
+    id: SessionId,
+    realm: Arc<Realm>,
+    roles: ClientRoles,
+    waiting: Arc<Waiting>,
+    ticket: u64,
+    /// The answer is awaited from whoever authenticates, not from the client.
+    is_pending: bool,
+    exchange: Option<Box<dyn Exchange>>,
+}
+
+#[derive(Debug)]
+struct Deferred {
+    /// The message that waits for the answer to this ticket; none while a HELLO does.
+    message: Option<(u64, Vec<u8>)>,
+    behind: VecDeque<Vec<u8>>,
+    bytes: usize,
+    deadline: Millis,
+}
+
+impl Link {
+    /// The end of a new connection, which lets anonymous clients in.
+    ///
+    /// `message_bytes_max`: the longest message that the peer takes, if its transport told.
+    pub fn new(
+        router: &Arc<Router>,
+        format: Format,
+        message_bytes_max: usize,
+        transport: TransportDetails,
+        now: Millis,
+    ) -> Link {
+        Link {
+            router: Arc::clone(router),
+            format,
+            message_bytes_max,
+            transport: Arc::new(transport),
+            authenticator: Arc::new(Anonymous::default()),
+            state: State::Establishing,
+            outbox: Outbox::default(),
+            deadline: Some(now + router.limits.handshake_timeout),
+            deferred: None,
+            waker: None,
+        }
+    }
+
+    /// Has clients authenticated by something else.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: Arc<dyn Authenticator>) -> Link {
+        self.authenticator = authenticator;
+        self
+    }
+
+    /// The open session.
+    pub fn session_id(&self) -> Option<SessionId> {
+        match &self.state {
+            State::Established(session) => Some(session.peer.id),
+            _ => None,
+        }
+    }
+
+    /// The open session as others see it.
+    pub fn peer(&self) -> Option<&Arc<Peer>> {
+        match &self.state {
+            State::Established(session) => Some(&session.peer),
+            _ => None,
+        }
+    }
+
+    /// How messages are encoded and framed here.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Changes the framing, as when the first batch shows how the peer delimits messages. Only before HELLO is handled.
+    pub fn set_framing(&mut self, framing: transport::Framing) {
+        if matches!(self.state, State::Establishing) {
+            self.format.framing = framing;
+        }
+    }
+
+    /// Handles one message.
+    pub fn receive(&mut self, message: &[u8], turn: &mut Turn<'_>) -> Flow {
+        turn.owner = self.session_id();
+        if self.deferred.is_some() {
+            return self.receive_deferred(message, turn);
+        }
+        self.handle(message, None, turn)
+    }
+
+    /// The transport's framing was broken, or a message was too long: ABORT, and the end.
+    pub fn violation(&mut self, message: &str, turn: &mut Turn<'_>) -> Flow {
+        self.violated(&Violation::Transport(message.to_owned()), turn)
+    }
+
+    /// Registers the task to be woken, and takes in what other threads left for this session.
+    pub fn poll(&mut self, waker: &Waker, turn: &mut Turn<'_>) -> Flow {
+        turn.owner = self.session_id();
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
+        let (ending, resolution) = match &self.state {
+            State::Established(session) => {
+                let mut mailbox = session.peer.mailbox();
+                mailbox.register(waker);
+                (mailbox.ending().cloned(), mailbox.resolution.take())
+            }
+            State::Authenticating(joining) => (None, joining.waiting.take(Some(waker))),
+            State::Establishing | State::Leaving | State::Closed => return Flow::Continue,
+        };
+        match ending {
+            Some(Ending::Goodbye { reason, message }) => return self.say_goodbye(reason, message, turn),
+            Some(Ending::SlowConsumer { queued }) => return self.cut_off(queued, turn),
+            Some(Ending::Closed) | None => {}
+        }
+        match resolution {
+            Some(resolution) => self.resolve(resolution, turn),
+            None => Flow::Continue,
+        }
+    }
+
+    /// When [`Link::handle_timeout`] wants to be called.
+    pub fn next_deadline(&self) -> Option<Millis> {
+        let decision = self.deferred.as_ref().map(|deferred| deferred.deadline);
+        let calls = self.peer().and_then(|peer| peer.mailbox().calls.next_deadline());
+        [self.deadline, decision, calls].into_iter().flatten().min()
+    }
+
+    /// Does what is due at the turn's moment.
+    pub fn handle_timeout(&mut self, turn: &mut Turn<'_>) -> Flow {
+        turn.owner = self.session_id();
+        if let State::Established(session) = &self.state {
+            session.realm.dealer.handle_timeout(&session.peer, turn);
+        }
+        if self.deferred.as_ref().is_some_and(|deferred| deferred.deadline <= turn.now) {
+            let number =
+                self.deferred.as_ref().and_then(|deferred| deferred.message.as_ref()).map(|(id, _)| *id);
+            let (number, outcome) = match number {
+                Some(number) => (number, Outcome::Authorized(None)),
+                None => (self.joining_ticket(), Outcome::Authenticated(no_answer())),
+            };
+            return self.resolve(Resolution { number, outcome }, turn);
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= turn.now) {
+            self.deadline = None;
+            return match self.state {
+                State::Established(_) => Flow::Continue,
+                State::Authenticating(_) => {
+                    self.abort(error_uri::AUTHENTICATION_FAILED, "authentication took too long")
+                }
+                State::Establishing | State::Leaving | State::Closed => {
+                    self.state = State::Closed;
+                    NORMAL
+                }
+            };
+        }
+        Flow::Continue
+    }
+
+    /// Whether more input is to be read: not while the peer leaves its answers unread, or too much waits for a decision.
+    pub fn wants_input(&self) -> bool {
+        let has_room = match self.peer() {
+            Some(peer) => peer.mailbox().queued() <= peer.limits.outbox_bytes_soft / 2,
+            None => true,
+        };
+        has_room && self.deferred.as_ref().is_none_or(|deferred| deferred.bytes <= DEFERRED_BYTES_MAX)
+    }
+
+    /// Moves all that is queued into `output`; false if that is nothing.
+    pub fn take_output(&mut self, output: &mut Output) -> bool {
+        let framing = self.format.framing;
+        match &self.state {
+            State::Established(session) => session.peer.mailbox().take_output(framing, output),
+            _ => self.outbox.take(framing, output),
+        }
+    }
+
+    /// So many bytes of what was taken are on the wire.
+    pub fn sent(&mut self, bytes: usize) {
+        match &self.state {
+            State::Established(session) => session.peer.mailbox().sent(bytes),
+            _ => self.outbox.sent(bytes),
+        }
+    }
+
+    /// Queues a frame of the transport itself, such as a PONG, behind the messages.
+    pub fn send_raw(&mut self, frame: &[u8]) {
+        let framing = self.format.framing;
+        match &self.state {
+            State::Established(session) => session.peer.mailbox().push_raw(framing, frame),
+            _ => self.outbox.push_raw(framing, frame),
+        }
+    }
+
+    /// The transport is gone: so is the session. Safe to call more than once.
+    pub fn disconnected(&mut self, turn: &mut Turn<'_>) {
+        self.dispose(turn);
+        self.state = State::Closed;
+    }
+
+    fn handle(&mut self, message: &[u8], decided: Option<Option<Decision>>, turn: &mut Turn<'_>) -> Flow {
+        let reaction = match &mut self.state {
+            State::Established(session) => session.handle(message, decided, turn),
+            State::Establishing => return self.establish(message, turn),
+            State::Authenticating(_) => return self.authenticate(message, turn),
+            State::Leaving => return self.leave(message, turn),
+            State::Closed => return Flow::Continue,
+        };
+        match reaction {
+            Ok(Reaction::Done) => Flow::Continue,
+            Ok(Reaction::Wait(ticket)) => {
+                self.defer(Some((ticket, message.to_vec())), turn.now + DECISION_TIMEOUT);
+                Flow::Pause
+            }
+            Ok(Reaction::Goodbye) => {
+                self.dispose(turn);
+                self.send(Goodbye { message: None, reason: Cow::Borrowed(error_uri::GOODBYE_AND_OUT) });
+                self.await_hello(turn)
+            }
+            Ok(Reaction::Aborted) => {
+                self.disconnected(turn);
+                NORMAL
+            }
+            Err(violation) => self.violated(&violation, turn),
+        }
+    }
+
+    /// HELLO is the first message (SES-01).
+    fn establish(&mut self, message: &[u8], turn: &mut Turn<'_>) -> Flow {
+        match Message::decode(self.format.serializer, message) {
+            Ok(Message::Hello(hello)) => self.hello(&hello, turn),
+            Ok(Message::Abort(_)) => {
+                self.state = State::Closed;
+                NORMAL
+            }
+            Ok(other) => {
+                let message = other.message_type();
+                self.violated(&Violation::Unexpected { message, state: "before HELLO" }, turn)
+            }
+            Err(error) => self.violated(&error.into(), turn),
+        }
+    }
+
+    fn hello(&mut self, hello: &Hello<'_>, turn: &mut Turn<'_>) -> Flow {
+        if hello.details.roles.is_empty() {
+            return self.violated(&Violation::NoRoles, turn);
+        }
+        if self.router.is_closing() {
+            return self.abort(error_uri::SYSTEM_SHUTDOWN, "the router is shutting down");
+        }
+        let Some(name) = hello.realm.as_deref() else {
+            return self.abort(error_uri::NO_SUCH_REALM, "HELLO names no realm, and none is assigned here");
+        };
+        if !UriCheck::Loose.is_valid(name) {
+            return self.abort(error_uri::INVALID_URI, &format!("{name:?} is not a URI"));
+        }
+        let Some(realm) = self.router.realm(name) else {
+            return self.abort(error_uri::NO_SUCH_REALM, &format!("there is no realm {name:?}"));
+        };
+        let waiting = Arc::new(Waiting::default());
+        let id = self.free_session_id(turn);
+        let random = [turn.random(), turn.random()];
+        let request = HelloRequest {
+            realm: name,
+            session: id,
+            details: &hello.details,
+            transport: &self.transport,
+            random,
+        };
+        let ticket = Ticket::new(0, Asker::Connection(Arc::clone(&waiting)));
+        let step = self.authenticator.hello(&request, ticket);
+        let roles = hello.details.roles;
+        let joining = Joining { id, realm, roles, waiting, ticket: 0, is_pending: false, exchange: None };
+        self.state = State::Authenticating(Box::new(joining));
+        self.take_step(step, turn)
+    }
+
+    fn free_session_id(&self, turn: &mut Turn<'_>) -> SessionId {
+        loop {
+            let id = SessionId::from_bits(turn.random());
+            if !self.router.has_session(id) {
+                return id;
+            }
+        }
+    }
+
+    /// Between HELLO and WELCOME a client answers its CHALLENGE, or gives up (AUT-13).
+    fn authenticate(&mut self, message: &[u8], turn: &mut Turn<'_>) -> Flow {
+        let State::Authenticating(joining) = &mut self.state else { return Flow::Continue };
+        match Message::decode(self.format.serializer, message) {
+            Ok(Message::Authenticate(answer)) => {
+                let Some(mut exchange) = joining.exchange.take() else {
+                    let state = "without a CHALLENGE";
+                    return self.violated(
+                        &Violation::Unexpected { message: MessageType::Authenticate, state },
+                        turn,
+                    );
+                };
+                joining.ticket += 1;
+                let ticket = Ticket::new(joining.ticket, Asker::Connection(Arc::clone(&joining.waiting)));
+                let step = exchange.authenticate(&answer.signature, &answer.extra, ticket);
+                joining.exchange = Some(exchange);
+                self.take_step(step, turn)
+            }
+            Ok(Message::Abort(_)) => {
+                self.state = State::Closed;
+                NORMAL
+            }
+            Ok(other) => {
+                let message = other.message_type();
+                self.violated(&Violation::Unexpected { message, state: "before WELCOME" }, turn)
+            }
+            Err(error) => self.violated(&error.into(), turn),
+        }
+    }
+
+    fn take_step(&mut self, step: Step, turn: &mut Turn<'_>) -> Flow {
+        let State::Authenticating(joining) = &mut self.state else { return Flow::Continue };
+        match step {
+            Step::Later => {
+                joining.is_pending = true;
+                let deadline = self.deadline.unwrap_or(turn.now + DECISION_TIMEOUT);
+                self.defer(None, deadline);
+                Flow::Pause
+            }
+            Step::Challenge { authmethod, extra, exchange } => {
+                joining.exchange = Some(exchange);
+                self.send(Challenge { authmethod: Cow::Owned(authmethod), extra });
+                Flow::Continue
+            }
+            Step::Deny { reason, message } => self.abort(reason, &message),
+            Step::Accept(identity) => self.welcome(identity, turn),
+        }
+    }
+
+    fn welcome(&mut self, identity: Identity, turn: &mut Turn<'_>) -> Flow {
+        let State::Authenticating(joining) = std::mem::replace(&mut self.state, State::Closed) else {
+            return Flow::Continue;
+        };
+        let Joining { id, realm, roles, .. } = *joining;
+        let role = match realm.role(&identity.authrole) {
+            Some(role) => role,
+            None if identity.is_trusted() => Arc::new(Role::trusted()),
+            None => {
+                let why = format!("realm {:?} has no role {:?}", realm.name(), identity.authrole);
+                return self.abort(error_uri::NO_SUCH_ROLE, &why);
+            }
+        };
+        let details = WelcomeDetails {
+            roles: announced_roles(),
+            agent: self.router.agent.as_deref().map(Cow::Borrowed),
+            realm: Some(Cow::Borrowed(realm.name())),
+            authid: Some(Cow::Borrowed(&identity.authid)),
+            authrole: Some(Cow::Borrowed(&identity.authrole)),
+            authmethod: Some(Cow::Borrowed(&identity.authmethod)),
+            authprovider: Some(Cow::Borrowed(&identity.authprovider)),
+            authextra: identity.authextra.as_deref().cloned(),
+        };
+        // WELCOME is in the outbox before anybody else can reach it (SES-22).
+        let mut outbox = std::mem::take(&mut self.outbox);
+        let serializer = self.format.serializer;
+        let welcome = Welcome { session: id, details };
+        let fits =
+            outbox.append(self.format.framing, self.message_bytes_max, |out| welcome.encode(serializer, out));
+        if fits.is_err() {
+            tracing::warn!(peer = %self.transport.peer, "WELCOME is longer than the client accepts");
+            return NORMAL;
+        }
+        let (format, limits, transport) = (self.format, self.router.limits, Arc::clone(&self.transport));
+        let waker = self.waker.clone();
+        let peer =
+            Peer::new(id, identity, roles, format, self.message_bytes_max, limits, transport, outbox, waker);
+        let peer = Arc::new(peer);
+        if !realm.add(&peer) {
+            tracing::warn!(
+                realm = realm.name(),
+                "a client was turned away: the realm has all the sessions it may have"
+            );
+            self.outbox = Outbox::default();
+            return self.abort(error_uri::UNAVAILABLE, "the realm has all the sessions it may have");
+        }
+        tracing::debug!(session = %id, realm = realm.name(), authid = %peer.identity.authid,
+            authrole = %peer.identity.authrole, peer = %self.transport.peer, "session open");
+        turn.owner = Some(id);
+        self.state = State::Established(Box::new(Session::new(peer, realm, role)));
+        self.deadline = None;
+        Flow::Continue
+    }
+
+    /// The peer's GOODBYE ends the exchange that we began.
+    fn leave(&mut self, message: &[u8], turn: &mut Turn<'_>) -> Flow {
+        match MessageType::peek(self.format.serializer, message) {
+            Some(MessageType::Goodbye) => self.await_hello(turn),
+            Some(MessageType::Abort) => {
+                self.state = State::Closed;
+                NORMAL
+            }
+            _ => Flow::Continue,
+        }
+    }
+
+    /// The connection may carry another session, for a while (WSK-15).
+    fn await_hello(&mut self, turn: &mut Turn<'_>) -> Flow {
+        self.state = State::Establishing;
+        self.deadline = Some(turn.now + self.router.limits.goodbye_timeout);
+        if self.router.is_closing() { NORMAL } else { Flow::Continue }
+    }
+
+    fn say_goodbye(
+        &mut self,
+        reason: Cow<'static, str>,
+        message: Option<String>,
+        turn: &mut Turn<'_>,
+    ) -> Flow {
+        tracing::debug!(session = ?self.session_id(), %reason, "session is closed by the router");
+        self.dispose(turn);
+        self.send(Goodbye { message: message.map(Cow::Owned), reason });
+        self.state = State::Leaving;
+        self.deadline = Some(turn.now + self.router.limits.goodbye_timeout);
+        Flow::Continue
+    }
+
+    fn cut_off(&mut self, queued: usize, turn: &mut Turn<'_>) -> Flow {
+        tracing::warn!(session = ?self.session_id(), peer = %self.transport.peer, queued,
+            "session cut off: it does not read what it is sent");
+        self.disconnected(turn);
+        self.outbox = Outbox::default();
+        Flow::Close { code: 1008, reason: "too much unread" }
+    }
+
+    fn violated(&mut self, violation: &Violation, turn: &mut Turn<'_>) -> Flow {
+        if matches!(self.state, State::Closed | State::Leaving) {
+            self.state = State::Closed;
+            return NORMAL;
+        }
+        tracing::warn!(session = ?self.session_id(), peer = %self.transport.peer, %violation, "protocol violation");
+        self.dispose(turn);
+        self.abort(error_uri::PROTOCOL_VIOLATION, &violation.to_string());
+        VIOLATED
+    }
+
+    fn abort(&mut self, reason: &'static str, message: &str) -> Flow {
+        if reason != error_uri::PROTOCOL_VIOLATION {
+            tracing::debug!(peer = %self.transport.peer, reason, message, "client turned away");
+        }
+        self.state = State::Closed;
+        self.deferred = None;
+        self.send(Abort {
+            message: Some(Cow::Borrowed(message)),
+            reason: Cow::Borrowed(reason),
+            payload: Payload::EMPTY,
+        });
+        REFUSED
+    }
+
+    /// Queues a message while there is no session.
+    fn send<'m>(&mut self, message: impl Into<Message<'m>>) {
+        let message = message.into();
+        let serializer = self.format.serializer;
+        let sent = self
+            .outbox
+            .append(self.format.framing, self.message_bytes_max, |out| message.encode(serializer, out));
+        if sent.is_err() {
+            tracing::debug!(peer = %self.transport.peer, "{} is longer than the peer accepts", message.message_type());
+        }
+    }
+
+    /// Takes the session out of the realm; what it had queued is still sent.
+    fn dispose(&mut self, turn: &mut Turn<'_>) {
+        self.deferred = None;
+        if let State::Established(session) = std::mem::replace(&mut self.state, State::Closed) {
+            self.outbox = session.peer.mailbox().close();
+            session.realm.remove(&session.peer, turn);
+            turn.owner = None;
+            tracing::debug!(session = %session.peer.id, realm = session.realm.name(), "session closed");
+        }
+    }
+
+    fn defer(&mut self, message: Option<(u64, Vec<u8>)>, deadline: Millis) {
+        let deferred = self.deferred.get_or_insert_with(|| {
+            Box::new(Deferred { message: None, behind: VecDeque::new(), bytes: 0, deadline })
+        });
+        deferred.message = message;
+        deferred.deadline = deadline;
+    }
+
+    /// Input while a decision is pending.
+    fn receive_deferred(&mut self, message: &[u8], turn: &mut Turn<'_>) -> Flow {
+        let kind = MessageType::peek(self.format.serializer, message);
+        if let State::Established(session) = &self.state {
+            let overtakes = match kind {
+                Some(MessageType::Goodbye | MessageType::Abort) => true,
+                Some(MessageType::Cancel) => match Message::decode(self.format.serializer, message) {
+                    Ok(Message::Cancel(cancel)) => session.peer.mailbox().calls.contains(cancel.request),
+                    _ => false,
+                },
+                _ => false,
+            };
+            if overtakes {
+                return self.handle(message, None, turn);
+            }
+        }
+        if let Some(deferred) = &mut self.deferred {
+            deferred.bytes += message.len();
+            deferred.behind.push_back(message.to_vec());
+        }
+        Flow::Pause
+    }
+
+    fn joining_ticket(&self) -> u64 {
+        match &self.state {
+            State::Authenticating(joining) => joining.ticket,
+            _ => 0,
+        }
+    }
+
+    /// The answer that the input waited for; then comes what waited behind it, until something has to wait again.
+    fn resolve(&mut self, resolution: Resolution, turn: &mut Turn<'_>) -> Flow {
+        let Resolution { number, outcome } = resolution;
+        let flow = match outcome {
+            Outcome::Authorized(decision) => {
+                let State::Established(session) = &mut self.state else { return Flow::Continue };
+                let Some(deferred) = &mut self.deferred else { return Flow::Continue };
+                match deferred.message.take() {
+                    Some((ticket, message)) if ticket == number => {
+                        session.renew_tickets();
+                        self.handle(&message, Some(decision), turn)
+                    }
+                    other => {
+                        // An answer that came too late, to a question that is settled.
+                        deferred.message = other;
+                        return Flow::Pause;
+                    }
+                }
+            }
+            Outcome::Authenticated(step) => match &mut self.state {
+                State::Authenticating(joining) if joining.is_pending && joining.ticket == number => {
+                    joining.is_pending = false;
+                    self.take_step(step, turn)
+                }
+                _ => return Flow::Continue,
+            },
+        };
+        if flow != Flow::Continue { flow } else { self.replay(turn) }
+    }
+
+    fn replay(&mut self, turn: &mut Turn<'_>) -> Flow {
+        let Some(deferred) = self.deferred.take() else { return Flow::Continue };
+        let mut behind = deferred.behind;
+        while let Some(message) = behind.pop_front() {
+            match self.handle(&message, None, turn) {
+                Flow::Continue => {}
+                flow => {
+                    if let Some(deferred) = &mut self.deferred {
+                        deferred.bytes = behind.iter().map(Vec::len).sum();
+                        deferred.behind = behind;
+                    }
+                    return flow;
+                }
+            }
+        }
+        Flow::Continue
+    }
+}
+
+fn no_answer() -> Step {
+    Step::Deny {
+        reason: error_uri::AUTHENTICATION_FAILED,
+        message: "the authenticator gave no answer in time".to_owned(),
+    }
+}

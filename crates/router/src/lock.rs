@@ -1,0 +1,29 @@
+//! Locks that outlive a panic.
+//!
+//! A panic ends the connection that met it, never the process: what it held locked is dropped with that connection, and
+//! every table here is changed by single steps that leave it whole. So poisoning is ignored, in this one place.
+//!
+//! **Lock order**, outermost first; what stands later may be taken while an earlier one is held, never the other way:
+//!
+//! 1. retained events of a realm
+//! 2. queue of a registration with `concurrency`
+//! 3. stripes and patterns of an index
+//! 4. holdings of a session
+//! 5. roster of a subscription or registration; tables by id; sessions of a realm
+//! 6. one mailbox
+//!
+//! Two locks of the same number are never held at once, and nothing is locked under a mailbox.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn read<T: ?Sized>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(crate) fn write<T: ?Sized>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,345 @@
+//! A session as the others see it: identity, format, mailbox.
+//!
+//! A delivery takes one lock, the receiver's mailbox, and every barrier is decided under it: whether the session is
+//! still open, whether the subscription or registration is still active, whether there is room (ORD-03, ORD-05,
+//! ORD-07). So routes that are a little out of date are harmless.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::Waker;
+
+use transport::Framing;
+use wamp::message::Message;
+use wamp::role::ClientRoles;
+use wamp::{RegistrationId, SessionId, SubscriptionId};
+
+use crate::broker::Membership;
+use crate::config::{Limits, SlowConsumer};
+use crate::dealer::{Callee, Calls, Invocations};
+use crate::decision::Resolution;
+use crate::identity::{Format, Identity, Origin, TransportDetails};
+use crate::lock::lock;
+use crate::outbox::{Frame, Outbox, Output, TooLong};
+use crate::worker::Turn;
+
+/// An open session, shared by whoever may send to it.
+#[derive(Debug)]
+pub struct Peer {
+    pub(crate) id: SessionId,
+    pub(crate) identity: Identity,
+    pub(crate) roles: ClientRoles,
+    pub(crate) format: Format,
+    /// The longest message this peer takes.
+    pub(crate) message_bytes_max: usize,
+    pub(crate) limits: Limits,
+    pub(crate) transport: Arc<TransportDetails>,
+    mailbox: Mutex<Mailbox>,
+    pub(crate) holdings: Mutex<Holdings>,
+}
+
+/// What a session subscribed to and registered.
+#[derive(Debug, Default)]
+pub(crate) struct Holdings {
+    pub(crate) subscriptions: HashMap<SubscriptionId, Arc<Membership>>,
+    pub(crate) registrations: HashMap<RegistrationId, Arc<Callee>>,
+}
+
+/// Everything about a session that other threads change, under one lock.
+#[derive(Debug, Default)]
+pub(crate) struct Mailbox {
+    outbox: Outbox,
+    waker: Option<Waker>,
+    /// Something was left here since the owner last looked, and the owner is or will be woken for it.
+    dirty: bool,
+    /// Set by whoever ends the session; nothing is accepted from then on but what the owner itself appends.
+    ending: Option<Ending>,
+    /// The peer took bytes since a publisher last waited for it.
+    draining: bool,
+    /// Events dropped because of [`SlowConsumer::Drop`] or of the peer's message limit.
+    events_dropped: u64,
+    pub(crate) resolution: Option<Resolution>,
+    pub(crate) calls: Calls,
+    pub(crate) invocations: Invocations,
+}
+
+/// Why a session ends that didn't ask for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// GOODBYE with a reason and a message.
+    Goodbye { reason: Cow<'static, str>, message: Option<String> },
+    /// It doesn't read what it is sent.
+    SlowConsumer { queued: usize },
+    /// Its own task is done with it.
+    Closed,
+}
+
+/// What became of something sent to a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    /// It is in the outbox.
+    Queued,
+    /// The receiver won't take a message of this length.
+    TooLong,
+    /// The outbox is full: dropped, and counted for events.
+    Full,
+    /// The session ends or has ended.
+    Gone,
+}
+
+impl Peer {
+    #[expect(clippy::too_many_arguments, reason = "all of what a session is, once")]
+    pub(crate) fn new(
+        id: SessionId,
+        identity: Identity,
+        roles: ClientRoles,
+        format: Format,
+        message_bytes_max: usize,
+        limits: Limits,
+        transport: Arc<TransportDetails>,
+        outbox: Outbox,
+        waker: Option<Waker>,
+    ) -> Self {
+        let mailbox = Mailbox { outbox, waker, draining: true, ..Mailbox::default() };
+        Peer {
+            id,
+            identity,
+            roles,
+            format,
+            message_bytes_max,
+            limits,
+            transport,
+            mailbox: Mutex::new(mailbox),
+            holdings: Mutex::default(),
+        }
+    }
+
+    /// The session's id.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Who the session is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What is known of its transport.
+    pub fn transport(&self) -> &TransportDetails {
+        &self.transport
+    }
+
+    /// Events that this session missed, because its outbox was full or they were longer than it takes.
+    pub fn events_dropped(&self) -> u64 {
+        self.mailbox().events_dropped
+    }
+
+    pub(crate) fn origin(&self) -> Origin<'_> {
+        Origin { session: self.id, identity: &self.identity }
+    }
+
+    pub(crate) fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
+        lock(&self.mailbox)
+    }
+
+    /// Delivers an event, unless `active` says the subscription has ended.
+    pub(crate) fn push_event(
+        self: &Arc<Self>,
+        active: &Active,
+        frame: &Frame<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Sent {
+        let mut mailbox = self.mailbox();
+        if mailbox.ending.is_some() || !active.is_set(&mailbox) {
+            return Sent::Gone;
+        }
+        let soft = self.limits.outbox_bytes_soft;
+        let queued = mailbox.outbox.queued();
+        if queued + frame.len() > soft {
+            if self.limits.slow_consumer == SlowConsumer::Disconnect {
+                mailbox.ending = Some(Ending::SlowConsumer { queued });
+                mailbox.touch(self, turn);
+                return Sent::Gone;
+            }
+            mailbox.events_dropped += 1;
+            return Sent::Full;
+        }
+        if queued > soft / 4 * 3 && mailbox.draining {
+            mailbox.draining = false;
+            turn.pace();
+        }
+        mailbox.outbox.push(self.format.framing, frame);
+        mailbox.touch(self, turn);
+        Sent::Queued
+    }
+
+    /// An event that is longer than this peer takes (RAW-19).
+    pub(crate) fn drop_event(&self) {
+        self.mailbox().events_dropped += 1;
+    }
+
+    /// Sends a reply or a final answer.
+    pub(crate) fn send<'m>(self: &Arc<Self>, message: impl Into<Message<'m>>, turn: &mut Turn<'_>) -> Sent {
+        self.mailbox().send(self, message, turn)
+    }
+
+    /// Ends the session from elsewhere: its own task does the rest. False if it ends already.
+    pub(crate) fn end(&self, ending: Ending) -> bool {
+        let mut mailbox = self.mailbox();
+        if mailbox.ending.is_some() {
+            return false;
+        }
+        mailbox.ending = Some(ending);
+        let waker = mailbox.waker.clone();
+        drop(mailbox);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    /// Leaves the outcome that a session waits for, and wakes it.
+    pub(crate) fn leave_resolution(&self, resolution: Resolution) {
+        let mut mailbox = self.mailbox();
+        mailbox.resolution = Some(resolution);
+        let waker = mailbox.waker.clone();
+        drop(mailbox);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Wakes the session's task, if it waits.
+    pub(crate) fn wake(&self) {
+        let waker = {
+            let mailbox = self.mailbox();
+            if mailbox.dirty { mailbox.waker.clone() } else { None }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// What the owner of the session does with its own mailbox.
+impl Mailbox {
+    /// Registers the waker of the task that looks after this session.
+    pub(crate) fn register(&mut self, waker: &Waker) {
+        if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+        }
+    }
+
+    pub(crate) fn ending(&self) -> Option<&Ending> {
+        self.ending.as_ref()
+    }
+
+    /// Refuses everything from now on; the outbox goes back to the connection.
+    pub(crate) fn close(&mut self) -> Outbox {
+        self.ending = Some(Ending::Closed);
+        std::mem::take(&mut self.outbox)
+    }
+
+    pub(crate) fn take_output(&mut self, framing: Framing, output: &mut Output) -> bool {
+        self.dirty = false;
+        self.outbox.take(framing, output)
+    }
+
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.outbox.sent(bytes);
+        self.draining = true;
+    }
+
+    pub(crate) fn push_raw(&mut self, framing: Framing, bytes: &[u8]) {
+        self.outbox.push_raw(framing, bytes);
+    }
+}
+
+/// What others do with it.
+impl Mailbox {
+    pub(crate) fn is_open(&self) -> bool {
+        self.ending.is_none()
+    }
+
+    pub(crate) fn queued(&self) -> usize {
+        self.outbox.queued()
+    }
+
+    /// Appends a reply or final answer, which may use the outbox up to its hard bound; beyond it the session ends.
+    pub(crate) fn send<'m>(
+        &mut self,
+        peer: &Arc<Peer>,
+        message: impl Into<Message<'m>>,
+        turn: &mut Turn<'_>,
+    ) -> Sent {
+        let message = message.into();
+        let bound = peer.limits.outbox_bytes_hard();
+        self.append(peer, bound, turn, |out| message.encode(peer.format.serializer, out))
+    }
+
+    /// Appends what may be refused when there is much in the outbox already: up to its soft bound.
+    pub(crate) fn try_send<'m>(
+        &mut self,
+        peer: &Arc<Peer>,
+        message: impl Into<Message<'m>>,
+        turn: &mut Turn<'_>,
+    ) -> Sent {
+        let message = message.into();
+        if self.queued() > peer.limits.outbox_bytes_soft {
+            return Sent::Full;
+        }
+        let bound = peer.limits.outbox_bytes_hard();
+        self.append(peer, bound, turn, |out| message.encode(peer.format.serializer, out))
+    }
+
+    fn append(
+        &mut self,
+        peer: &Arc<Peer>,
+        bound: usize,
+        turn: &mut Turn<'_>,
+        body: impl FnOnce(&mut Vec<u8>),
+    ) -> Sent {
+        if self.ending.is_some() {
+            return Sent::Gone;
+        }
+        match self.outbox.append(peer.format.framing, peer.message_bytes_max, body) {
+            Ok(()) if self.outbox.queued() > bound => {
+                self.ending = Some(Ending::SlowConsumer { queued: self.outbox.queued() });
+                self.touch(peer, turn);
+                Sent::Gone
+            }
+            Ok(()) => {
+                self.touch(peer, turn);
+                Sent::Queued
+            }
+            Err(TooLong) => Sent::TooLong,
+        }
+    }
+
+    /// Has the owner woken at the end of the turn.
+    pub(crate) fn touch(&mut self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
+        // Whose turn it is looks into its own mailbox when the turn ends, without being woken.
+        if !self.dirty && turn.owner != Some(peer.id) {
+            self.dirty = true;
+            turn.touch(peer);
+        }
+    }
+}
+
+/// Whether a session's part in a subscription or registration is in force.
+///
+/// *Invariant*: it changes, and counts, only under the mailbox lock of that session, which is why it takes a
+/// [`Mailbox`] to look at it; the atomic is there for sharing, not for ordering.
+#[derive(Debug, Default)]
+pub(crate) struct Active(AtomicBool);
+
+impl Active {
+    pub(crate) fn is_set(&self, _held: &Mailbox) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, _held: &mut Mailbox, active: bool) {
+        self.0.store(active, Ordering::Relaxed);
+    }
+}
