@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use wamp::message::{Abort, Challenge, Goodbye, Hello, Message, MessageType, Welcome, WelcomeDetails};
-use wamp::role::ClientRoles;
+use wamp::role::{ClientRoles, Features, RouterRoles};
 use wamp::uri::UriCheck;
 use wamp::{Payload, SessionId, error_uri};
 

@@ -27,14 +27,17 @@ const BATCH_HEADER: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     tail: Vec<u8>,
-    /// Where in `tail` shared chunks belong, in order.
-    shared: Option<Box<VecDeque<(usize, Bytes)>>>,
+    shared: Option<Box<Shared>>,
     shared_bytes: usize,
     /// Bytes that were taken and are not on the wire yet.
     in_flight: usize,
     /// Where in `tail` the batch that is still open begins, header room included.
     batch: Option<usize>,
 }
+
+/// Chunks that are shared, and where in the tail each belongs, in order. Boxed: nearly every session has none.
+#[derive(Debug, Default)]
+struct Shared(VecDeque<(usize, Bytes)>);
 
 /// A message that its receiver has said it won't take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +103,7 @@ impl Outbox {
             Frame::Copied(bytes) => self.tail.extend_from_slice(bytes),
             Frame::Shared(bytes) => {
                 self.close_batch(framing);
-                self.shared.get_or_insert_default().push_back((self.tail.len(), Bytes::clone(bytes)));
+                self.shared.get_or_insert_default().0.push_back((self.tail.len(), Bytes::clone(bytes)));
                 self.shared_bytes += bytes.len();
             }
         }
@@ -269,14 +272,14 @@ impl Output {
         self.chunks = VecDeque::new();
     }
 
-    fn push(&mut self, tail: Vec<u8>, shared: Option<Box<VecDeque<(usize, Bytes)>>>) {
+    fn push(&mut self, tail: Vec<u8>, shared: Option<Box<Shared>>) {
         self.len += tail.len();
         let Some(shared) = shared else {
             self.chunks.push_back(Chunk::Owned(tail, 0));
             return;
         };
         let mut start = 0;
-        for (offset, bytes) in *shared {
+        for (offset, bytes) in shared.0 {
             if offset > start {
                 let between = tail.get(start..offset).unwrap_or_default();
                 self.chunks.push_back(Chunk::Shared(Bytes::copy_from_slice(between)));

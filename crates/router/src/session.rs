@@ -13,7 +13,7 @@ use wamp::role::{ClientRole, Features};
 use wamp::{MatchPolicy, Payload, RequestId, error_uri, uri};
 
 use crate::authorize::Role;
-use crate::broker::{Broker, Terms, uri_is_too_long};
+use crate::broker::{Broker, Terms};
 use crate::config::RequestIds;
 use crate::dealer;
 use crate::decision::{Action, Asker, AuthorizationRequest, Decision, Ticket};
@@ -338,14 +338,14 @@ impl Session {
     }
 
     fn check_uri(&self, uri: &str) -> Result<(), Rejection> {
-        if uri_is_too_long(&self.peer.limits, uri) || !self.realm.config.uri_check.is_valid(uri) {
+        if uri.len() > self.peer.limits.uri_bytes_max || !self.realm.config.uri_check.is_valid(uri) {
             return Err(Rejection::invalid_uri(uri, "a fully qualified URI"));
         }
         Ok(())
     }
 
     fn check_pattern(&self, uri: &str, policy: MatchPolicy) -> Result<(), Rejection> {
-        if uri_is_too_long(&self.peer.limits, uri)
+        if uri.len() > self.peer.limits.uri_bytes_max
             || !self.realm.config.uri_check.is_valid_pattern(uri, policy)
         {
             return Err(Rejection::invalid_uri(uri, &format!("a URI for match={policy}")));

@@ -27,7 +27,7 @@ use wamp::role::{ClientRole, Features};
 use wamp::{MatchPolicy, PublicationId, SubscriptionId, error_uri};
 
 use crate::authorize::Role;
-use crate::config::{Limits, RetentionConfig};
+use crate::config::RetentionConfig;
 use crate::identity::Origin;
 use crate::index::{Generations, Index};
 use crate::lock::{lock, read, write};
@@ -380,9 +380,4 @@ impl Target {
         }
         turn.delivered(delivered);
     }
-}
-
-/// The bounds that a realm's broker takes from the router's limits.
-pub(crate) fn uri_is_too_long(limits: &Limits, uri: &str) -> bool {
-    uri.len() > limits.uri_bytes_max
 }

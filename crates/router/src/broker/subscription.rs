@@ -1,10 +1,9 @@
 //! A subscription: what is subscribed to, and by whom.
 
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
 use wamp::message::Subscribe;
 use wamp::{MatchPolicy, SubscriptionId};
 
@@ -63,7 +62,7 @@ pub(crate) struct Membership {
     /// Its node, in a sharded subscription.
     pub(super) nkey: Option<Box<str>>,
     /// Decides for each topic of a pattern, where the role may not have them all (AZN-05).
-    role: Option<Arc<Role>>,
+    pub(super) role: Option<Arc<Role>>,
 }
 
 impl Membership {

@@ -186,6 +186,7 @@ impl Dealer {
     fn replace(&self, registration: &Arc<Registration>, turn: &mut Turn<'_>) {
         for callee in registration.callees.list().iter() {
             self.dismiss(callee, Some("wamp.error.unregistered"), turn);
+            registration.callees.leave(callee.place);
         }
         write(&self.by_id).remove(&registration.id);
         self.close_queue(registration, turn);
