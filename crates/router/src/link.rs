@@ -455,9 +455,16 @@ impl Link {
         // WELCOME is in the outbox before anybody else can reach it (SES-22).
         let mut outbox = std::mem::take(&mut self.outbox);
         let serializer = self.format.serializer;
-        let welcome = Welcome { session: id, details };
-        let fits =
-            outbox.append(self.format.framing, self.message_bytes_max, |out| welcome.encode(serializer, out));
+        let mut welcome = Welcome { session: id, details };
+        let (framing, bytes_max) = (self.format.framing, self.message_bytes_max);
+        let mut fits = outbox.append(framing, bytes_max, |out| welcome.encode(serializer, out));
+        if fits.is_err() {
+            // A device that takes 512 bytes at a time can do without what is optional in it (RAW-17).
+            let names = RouterRoles { broker: Some(Features::NONE), dealer: Some(Features::NONE) };
+            welcome.details =
+                WelcomeDetails { roles: names, agent: None, authextra: None, ..welcome.details };
+            fits = outbox.append(framing, bytes_max, |out| welcome.encode(serializer, out));
+        }
         if fits.is_err() {
             tracing::warn!(peer = %self.transport.peer, "WELCOME is longer than the client accepts");
             return NORMAL;
