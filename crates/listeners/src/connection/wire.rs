@@ -1,0 +1,57 @@
+//! How frames travel on one connection.
+
+use std::fmt;
+
+use transport::{Decoder, rawsocket, websocket};
+
+use crate::{Keepalive, ListenerConfig};
+
+/// The decoder of a connection, and what goes with it.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) decoder: Decoder,
+    /// Whether WebSocket messages hold batches of WAMP messages.
+    pub(crate) batched: bool,
+}
+
+impl Wire {
+    pub(crate) fn is_websocket(&self) -> bool {
+        matches!(self.decoder, Decoder::WebSocket(_))
+    }
+
+    pub(crate) fn keepalive(&self, config: &ListenerConfig) -> Option<Keepalive> {
+        match self.decoder {
+            Decoder::RawSocket(_) => config.rawsocket.as_ref()?.keepalive,
+            Decoder::WebSocket(_) => config.websocket.as_ref()?.keepalive,
+        }
+    }
+
+    /// A ping of ours. What its answer repeats doesn't matter, since any sign of life does.
+    pub(crate) fn ping(&self) -> Vec<u8> {
+        let mut frame = Vec::new();
+        match self.decoder {
+            Decoder::RawSocket(_) => rawsocket::write_ping(&mut frame, b""),
+            Decoder::WebSocket(_) => websocket::write_ping(&mut frame, b""),
+        }
+        frame
+    }
+
+    /// The close frame, where there is such a thing.
+    pub(crate) fn close(&self, code: Option<u16>, reason: &str) -> Vec<u8> {
+        let mut frame = Vec::new();
+        if self.is_websocket() {
+            websocket::write_close(&mut frame, code, reason);
+        }
+        frame
+    }
+}
+
+impl fmt::Display for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match (self.is_websocket(), self.batched) {
+            (false, _) => "RawSocket",
+            (true, false) => "WebSocket",
+            (true, true) => "WebSocket with batches",
+        })
+    }
+}

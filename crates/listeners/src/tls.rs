@@ -1,0 +1,194 @@
+//! TLS: certificates from PEM files, client certificates, and new files without a restart.
+//!
+//! A reload swaps the whole configuration of the acceptor. Connections that exist keep theirs; new ones start from
+//! scratch, since session tickets are keyed anew, so that nobody resumes past a certificate that was replaced.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use router::TlsDetails;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
+
+use crate::TlsError;
+
+/// TLS 1.2 and 1.3 on a listener, with `http/1.1` as application protocol for clients that ask for one (TLS-05).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// PEM file with the server's certificate, its issuers after it.
+    pub certificate: PathBuf,
+    /// PEM files with further issuers.
+    pub chain_certificates: Vec<PathBuf>,
+    /// PEM file with the private key.
+    pub key: PathBuf,
+    /// Whether clients show certificates.
+    pub client_certificates: ClientCertificates,
+}
+
+impl TlsConfig {
+    /// TLS with a certificate and its key, and without client certificates.
+    pub fn new(certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        TlsConfig {
+            certificate: certificate.into(),
+            chain_certificates: Vec::new(),
+            key: key.into(),
+            client_certificates: ClientCertificates::No,
+        }
+    }
+}
+
+/// Whether clients show certificates, and whose (TLS-02).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They aren't asked.
+    No,
+    /// They are asked; one that is shown has to be issued by these authorities.
+    Optional {
+        /// PEM files with the authorities' certificates.
+        authorities: Vec<PathBuf>,
+    },
+    /// There is no connection without one.
+    Required {
+        /// PEM files with the authorities' certificates.
+        authorities: Vec<PathBuf>,
+    },
+}
+
+/// Reads the files of a TLS listener again (TLS-04).
+#[derive(Clone)]
+pub struct TlsReload {
+    state: Arc<TlsState>,
+}
+
+impl TlsReload {
+    /// Has new connections use what the files hold now.
+    ///
+    /// # Errors
+    /// Files that can't be used; then everything stays as it was.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let fresh = server_config(&self.state.files)?;
+        *self.state.current.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TlsReload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TlsReload").field(&self.state.files).finish()
+    }
+}
+
+/// The TLS side of a listener.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    state: Arc<TlsState>,
+}
+
+struct TlsState {
+    files: TlsConfig,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl Tls {
+    pub(crate) fn load(files: &TlsConfig) -> Result<Self, TlsError> {
+        let current = RwLock::new(server_config(files)?);
+        Ok(Tls { state: Arc::new(TlsState { files: files.clone(), current }) })
+    }
+
+    /// What new connections are accepted with at this moment.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let current = self.state.current.read().unwrap_or_else(PoisonError::into_inner);
+        TlsAcceptor::from(Arc::clone(&current))
+    }
+
+    pub(crate) fn reload_handle(&self) -> TlsReload {
+        TlsReload { state: Arc::clone(&self.state) }
+    }
+}
+
+/// What session details say about a connection.
+pub(crate) fn details(connection: &ServerConnection) -> TlsDetails {
+    let protocol = match connection.protocol_version() {
+        Some(ProtocolVersion::TLSv1_2) => "TLSv1_2",
+        _ => "TLSv1_3",
+    };
+    let cipher = connection.negotiated_cipher_suite();
+    TlsDetails {
+        protocol: protocol.to_owned(),
+        cipher: cipher.and_then(|suite| suite.suite().as_str()).unwrap_or_default().to_owned(),
+        alpn: connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned()),
+        server_name: connection.server_name().map(ToString::to_string),
+    }
+}
+
+/// The client's own certificate as DER.
+pub(crate) fn peer_certificate(connection: &ServerConnection) -> Option<Vec<u8>> {
+    connection.peer_certificates()?.first().map(|certificate| certificate.to_vec())
+}
+
+/// The one place that chooses who does the cryptography.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsError> {
+    let refused = |error: rustls::Error| TlsError::Refused(error.to_string());
+    let mut chain = certificates(&files.certificate)?;
+    for path in &files.chain_certificates {
+        chain.extend(certificates(path)?);
+    }
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unusable(&files.key, &error))?;
+    let builder = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(refused)?;
+    let builder = match client_verifier(&files.client_certificates)? {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut config = builder.with_single_cert(chain, key).map_err(refused)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new().map_err(refused)?;
+    Ok(Arc::new(config))
+}
+
+fn client_verifier(clients: &ClientCertificates) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    let (authorities, required) = match clients {
+        ClientCertificates::No => return Ok(None),
+        ClientCertificates::Optional { authorities } => (authorities, false),
+        ClientCertificates::Required { authorities } => (authorities, true),
+    };
+    let mut roots = RootCertStore::empty();
+    for path in authorities {
+        for certificate in certificates(path)? {
+            roots.add(certificate).map_err(|error| unusable(path, &error))?;
+        }
+    }
+    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+    let builder = if required { builder } else { builder.allow_unauthenticated() };
+    let verifier = builder.build().map_err(|error| TlsError::Refused(error.to_string()))?;
+    Ok(Some(verifier))
+}
+
+/// The certificates in a file, at least one.
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect)
+        .map_err(|error| unusable(path, &error));
+    let found = found?;
+    if found.is_empty() {
+        let reason = "there is no certificate in it".to_owned();
+        return Err(TlsError::File { path: path.to_owned(), reason });
+    }
+    Ok(found)
+}
+
+fn unusable(path: &Path, reason: &dyn fmt::Display) -> TlsError {
+    TlsError::File { path: path.to_owned(), reason: reason.to_string() }
+}
