@@ -1,1 +1,5 @@
-//! The Cloverleaf WAMP router.
+//! The Cloverleaf WAMP router as a library: what a node runs.
+
+pub mod config;
+
+pub use config::{Config, ConfigError, WorkerConfig};

@@ -1,0 +1,382 @@
+//! Listening transports.
+
+use wamp::Serializer;
+
+use crate::config::endpoint::{EndpointSection, kind};
+use crate::config::error::Problem;
+use crate::config::item::{Data, Item};
+use crate::config::section::section;
+use crate::config::setting::{Bytes, Named, Place, Reading, Setting, alternatives, one_of};
+use crate::config::websocket::WebSocketOptions;
+
+/// A listening transport, by its `type`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum TransportSection {
+    WebSocket(WebSocketSection),
+    RawSocket(RawSocketSection),
+    Universal(UniversalSection),
+    Web(WebSection),
+}
+
+section! {
+    /// WebSocket on a port of its own, at `/`, `/ws` and the path of `url`.
+    WebSocketSection ("WebSocket transport") {
+        /// `websocket`.
+        kind ("type"): TransportKind;
+        /// A name for this entry; nothing depends on it.
+        id: Option<String> = None;
+        /// Where to listen.
+        endpoint: EndpointSection;
+        /// The URL that clients use, where its path is another than `/` and `/ws`.
+        url: Option<String> = None;
+        /// The serializers to offer; left out, all of them.
+        serializers: Option<Vec<Serializer>> = None;
+        /// How the WebSocket behaves.
+        options: Option<WebSocketOptions> = None;
+        /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
+        auth: Option<AuthSection> = None;
+    }
+    no_effect { "debug": "logging is set for the whole process", }
+    later { "cookie" }
+}
+
+section! {
+    /// RawSocket on a port of its own.
+    RawSocketSection ("RawSocket transport") {
+        /// `rawsocket`.
+        kind ("type"): TransportKind;
+        /// A name for this entry; nothing depends on it.
+        id: Option<String> = None;
+        /// Where to listen.
+        endpoint: EndpointSection;
+        /// The serializers to accept; left out, all of them.
+        serializers: Option<Vec<Serializer>> = None;
+        /// How the RawSocket behaves.
+        options: Option<RawSocketOptions> = None;
+        /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
+        auth: Option<AuthSection> = None;
+    }
+    no_effect { "debug": "logging is set for the whole process", }
+}
+
+section! {
+    /// Several transports on one port, told apart by the first bytes. With neither `rawsocket` nor `websocket` it is
+    /// RawSocket, and WebSocket at `/` and `/ws`.
+    UniversalSection ("Universal transport") {
+        /// `universal`.
+        kind ("type"): TransportKind;
+        /// A name for this entry; nothing depends on it.
+        id: Option<String> = None;
+        /// Where to listen.
+        endpoint: EndpointSection;
+        /// RawSocket on this port.
+        rawsocket: Option<RawSocketItem> = None;
+        /// WebSocket on this port, by path: `ws` is `/ws`, and `/` the root.
+        websocket: Option<Named<WebSocketItem>> = None;
+    }
+    later { "mqtt", "web" }
+    check check_universal;
+}
+
+section! {
+    /// WebSocket at some paths of a port that also serves HTTP.
+    WebSection ("Web transport") {
+        /// `web`.
+        kind ("type"): TransportKind;
+        /// A name for this entry; nothing depends on it.
+        id: Option<String> = None;
+        /// Where to listen.
+        endpoint: EndpointSection;
+        /// What is at each path: `ws` is `/ws`, and `/` the root. Only the `type` `websocket` is there yet.
+        paths: Named<PathSection>;
+    }
+    later { "options" }
+    check check_web;
+}
+
+section! {
+    /// RawSocket on a port that it shares.
+    RawSocketItem ("RawSocket item") {
+        /// The serializers to accept; left out, all of them.
+        serializers: Option<Vec<Serializer>> = None;
+        /// How the RawSocket behaves.
+        options: Option<RawSocketOptions> = None;
+        /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
+        auth: Option<AuthSection> = None;
+    }
+    no_effect { "debug": "logging is set for the whole process", }
+}
+
+section! {
+    /// WebSocket at a path of a port that it shares.
+    WebSocketItem ("WebSocket item") {
+        /// `websocket`; needed below `paths` only.
+        kind ("type"): Option<PathKind> = None;
+        /// A name for this entry; nothing depends on it.
+        id: Option<String> = None;
+        /// The serializers to offer; left out, all of them.
+        serializers: Option<Vec<Serializer>> = None;
+        /// How the WebSocket behaves.
+        options: Option<WebSocketOptions> = None;
+        /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
+        auth: Option<AuthSection> = None;
+    }
+    no_effect {
+        "url": "clients are not told their URL",
+        "debug": "logging is set for the whole process",
+    }
+    later { "cookie" }
+}
+
+section! {
+    /// How a RawSocket behaves.
+    RawSocketOptions ("RawSocket options") {
+        /// The longest message accepted, rounded up to a power of two from 512 to 16 MiB; left out, it is
+        /// `message_bytes_max` of the limits.
+        max_message_size: Option<Bytes> = None;
+    }
+}
+
+section! {
+    /// Who may come in.
+    AuthSection ("Auth") {
+        /// Clients that say nothing about who they are.
+        anonymous: AnonymousSection;
+    }
+    later {
+        "ticket", "wampcra", "scram", "cryptosign", "cryptosign-proxy", "tls", "cookie", "anonymous-proxy", "proxy"
+    }
+}
+
+section! {
+    /// What anonymous clients become.
+    AnonymousSection ("Anonymous") {
+        /// `static`.
+        kind ("type"): AuthKind;
+        /// Their authrole.
+        role: String = "anonymous".to_owned();
+    }
+    check check_anonymous;
+}
+
+/// What is at a path of a [`WebSection`].
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct PathSection(pub(crate) WebSocketItem);
+
+impl Setting for PathSection {
+    fn takes() -> String {
+        WebSocketItem::takes()
+    }
+
+    fn reference() -> String {
+        WebSocketItem::reference()
+    }
+
+    fn read(item: &Item, at: &Place, reading: &mut Reading<'_>) -> Result<Self, Problem> {
+        match kind::<PathKind>(item, at, reading)? {
+            PathKind::WebSocket => WebSocketItem::read(item, at, reading).map(PathSection),
+            PathKind::Later => Err(at.not_supported_yet()),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+}
+
+impl Setting for TransportSection {
+    fn takes() -> String {
+        "a map".to_owned()
+    }
+
+    fn reference() -> String {
+        let kinds = [
+            WebSocketSection::reference(),
+            RawSocketSection::reference(),
+            UniversalSection::reference(),
+            WebSection::reference(),
+        ];
+        kinds.join(", ")
+    }
+
+    fn read(item: &Item, at: &Place, reading: &mut Reading<'_>) -> Result<Self, Problem> {
+        match kind(item, at, reading)? {
+            TransportKind::WebSocket => {
+                WebSocketSection::read(item, at, reading).map(TransportSection::WebSocket)
+            }
+            TransportKind::RawSocket => {
+                RawSocketSection::read(item, at, reading).map(TransportSection::RawSocket)
+            }
+            TransportKind::Universal => {
+                UniversalSection::read(item, at, reading).map(TransportSection::Universal)
+            }
+            TransportKind::Web => WebSection::read(item, at, reading).map(TransportSection::Web),
+            TransportKind::Later => Err(at.not_supported_yet()),
+        }
+    }
+
+    fn show(&self) -> String {
+        String::new()
+    }
+}
+
+/// Declares the words of a `type`, and the further ones that Crossbar.io has.
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident { $($word:literal => $variant:ident),+ } later { $($later:literal),* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($variant,)+
+            /// One of Crossbar.io's that is not supported yet.
+            Later,
+        }
+
+        impl Setting for $name {
+            fn takes() -> String {
+                alternatives(&[$(($word, ())),+])
+            }
+
+            fn read(item: &Item, at: &Place, _: &mut Reading<'_>) -> Result<Self, Problem> {
+                let later: &[&str] = &[$($later),*];
+                match &item.data {
+                    Data::Text(text) if later.contains(&text.as_str()) => Ok($name::Later),
+                    _ => one_of(&[$(($word, $name::$variant)),+], item, at),
+                }
+            }
+
+            fn show(&self) -> String {
+                String::new()
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The `type` of a transport.
+    TransportKind {
+        "websocket" => WebSocket, "rawsocket" => RawSocket, "universal" => Universal, "web" => Web
+    }
+    later { "mqtt", "flashpolicy", "websocket.testee", "stream.testee" }
+}
+
+kinds! {
+    /// The `type` of a path of a web transport.
+    PathKind { "websocket" => WebSocket }
+    later {
+        "static", "websocket-reverseproxy", "longpoll", "json", "redirect", "nodeinfo", "reverseproxy", "publisher",
+        "caller", "webhook", "wsgi", "resource", "cgi", "path", "wap", "archive", "catalog", "none", "pairme"
+    }
+}
+
+kinds! {
+    /// The `type` of an authentication method.
+    AuthKind { "static" => Static }
+    later { "dynamic", "function" }
+}
+
+const SERIALIZERS: [(&str, Serializer); 4] = [
+    ("json", Serializer::Json),
+    ("msgpack", Serializer::MsgPack),
+    ("cbor", Serializer::Cbor),
+    ("ubjson", Serializer::Ubjson),
+];
+
+impl Setting for Serializer {
+    fn takes() -> String {
+        alternatives(&SERIALIZERS)
+    }
+
+    fn read(item: &Item, at: &Place, _: &mut Reading<'_>) -> Result<Self, Problem> {
+        match &item.data {
+            Data::Text(text) if text == "flatbuffers" => Err(at.not_supported_yet()),
+            _ => one_of(&SERIALIZERS, item, at),
+        }
+    }
+
+    fn show(&self) -> String {
+        self.name().to_owned()
+    }
+}
+
+/// The authrole of clients that come in by this.
+fn role(auth: Option<&AuthSection>) -> &str {
+    auth.map_or("anonymous", |auth| &auth.anonymous.role)
+}
+
+impl TransportSection {
+    /// The authrole of clients that come in by this transport: one for all of it, as was checked.
+    pub(crate) fn role(&self) -> &str {
+        match self {
+            TransportSection::WebSocket(section) => role(section.auth.as_ref()),
+            TransportSection::RawSocket(section) => role(section.auth.as_ref()),
+            TransportSection::Universal(section) => match (&section.rawsocket, &section.websocket) {
+                (Some(rawsocket), _) => role(rawsocket.auth.as_ref()),
+                (None, Some(Named(paths))) => role(paths.first().and_then(|(_, item)| item.auth.as_ref())),
+                (None, None) => role(None),
+            },
+            TransportSection::Web(WebSection { paths: Named(paths), .. }) => {
+                role(paths.first().and_then(|(_, path)| path.0.auth.as_ref()))
+            }
+        }
+    }
+}
+
+fn check_universal(universal: &UniversalSection, item: &Item, at: &Place) -> Result<(), Problem> {
+    let Some(websocket) = &universal.websocket else { return Ok(()) };
+    let items: Vec<&WebSocketItem> = websocket.0.iter().map(|(_, item)| item).collect();
+    check_paths(&items, "websocket", item, at)?;
+    let (Some(rawsocket), Some(first), Some(entry)) =
+        (&universal.rawsocket, items.first(), item.entry("rawsocket"))
+    else {
+        return Ok(());
+    };
+    if role(rawsocket.auth.as_ref()) != role(first.auth.as_ref()) {
+        let place = at.key("rawsocket", entry.line).key("auth", entry.line);
+        return Err(place.problem("not supported yet: another role than that of WebSocket on the same port"));
+    }
+    Ok(())
+}
+
+fn check_web(web: &WebSection, item: &Item, at: &Place) -> Result<(), Problem> {
+    let items: Vec<&WebSocketItem> = web.paths.0.iter().map(|(_, path)| &path.0).collect();
+    check_paths(&items, "paths", item, at)
+}
+
+/// The paths of a port have to be sound, and what they speak alike: a listener has one set of options.
+fn check_paths(items: &[&WebSocketItem], key: &str, item: &Item, at: &Place) -> Result<(), Problem> {
+    let Some(paths) = item.entry(key) else { return Ok(()) };
+    let at = at.key(key, paths.line);
+    let Data::Map(entries) = &paths.item.data else { return Ok(()) };
+    if entries.is_empty() {
+        return Err(at.problem("expected at least one path"));
+    }
+    for (entry, item) in entries.iter().zip(items) {
+        let place = at.key(&entry.key, entry.line);
+        let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if entry.key != "/" && (entry.key.is_empty() || !entry.key.chars().all(is_name)) {
+            return Err(place.problem("expected `/`, or letters, digits, `_` and `-` as the name of a path"));
+        }
+        let is_like_first = items.first().is_none_or(|first| {
+            (&first.serializers, &first.options, &first.auth)
+                == (&item.serializers, &item.options, &item.auth)
+        });
+        if !is_like_first {
+            return Err(place.problem(
+                "not supported yet: another set of serializers, options or auth than the first path of this port",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_anonymous(anonymous: &AnonymousSection, item: &Item, at: &Place) -> Result<(), Problem> {
+    let line = |key| item.entry(key).map_or(at.line, |entry| entry.item.line);
+    if anonymous.kind == AuthKind::Later {
+        return Err(at.key("type", line("type")).not_supported_yet());
+    }
+    if anonymous.role.is_empty() || anonymous.role == "trusted" {
+        let text = "expected the name of a role; the empty one and `trusted` can't be given to clients";
+        return Err(at.key("role", line("role")).problem(text));
+    }
+    Ok(())
+}
