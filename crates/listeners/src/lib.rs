@@ -32,6 +32,7 @@ mod heartbeat;
 mod http;
 mod lane;
 mod listener;
+mod newcomer;
 mod opening;
 mod socket;
 mod status_page;

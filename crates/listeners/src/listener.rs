@@ -8,21 +8,19 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use router::{ChannelType, Router, TransportDetails};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use router::Router;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Sleep, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::admission::{Admission, Admitted};
-use crate::connection::Connection;
-use crate::lane::{self, Lane, Place};
-use crate::opening::{Context, Opened, Opening};
+use crate::admission::Admission;
+use crate::lane::{self, Lane};
+use crate::newcomer::{Newcomer, Stream};
+use crate::opening::Context;
 use crate::socket::{Incoming, Socket, is_of_one_connection};
-use crate::tls::{self, Tls};
+use crate::tls::Tls;
 use crate::{Keepalive, ListenError, ListenerConfig, LocalAddress, PeerAddress, TlsReload};
 
 /// How long accepting pauses when the system has no room for another connection, at first and at most.
@@ -230,14 +228,18 @@ impl Accepting {
             context: Arc::clone(&self.context),
             stopping: self.stopping.clone(),
         };
-        match incoming {
-            Incoming::Tcp(stream, _) => {
+        match (incoming, self.tls.clone()) {
+            (Incoming::Tcp(stream, _), tls) => {
                 let own = stream.local_addr().ok().map(PeerAddress::Tcp);
-                let tls = self.tls.clone();
                 let moved = if moves { stream.into_std().map(Stream::Std) } else { Ok(Stream::Here(stream)) };
-                self.spawn(&handle, moved, |stream| newcomer.arrive_by_tcp(stream, own, tls));
+                match tls {
+                    None => self.spawn(&handle, moved, |stream| newcomer.arrive_by_tcp(stream, own)),
+                    Some(tls) => {
+                        self.spawn(&handle, moved, |stream| newcomer.arrive_by_tls(stream, own, tls));
+                    }
+                }
             }
-            Incoming::Unix(stream) => {
+            (Incoming::Unix(stream), _) => {
                 let moved = if moves { stream.into_std().map(Stream::Std) } else { Ok(Stream::Here(stream)) };
                 self.spawn(&handle, moved, |stream| newcomer.arrive_by_unix(stream));
             }
@@ -263,99 +265,4 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     {
         error!("a connection ended by a panic: {panic}");
     }
-}
-
-/// A stream in this runtime, or on its way to another one.
-enum Stream<T, U> {
-    Here(T),
-    Std(U),
-}
-
-/// What comes with a stream that was accepted.
-struct Newcomer {
-    peer: PeerAddress,
-    admitted: Admitted,
-    place: Place,
-    context: Arc<Context>,
-    stopping: watch::Receiver<()>,
-}
-
-impl Newcomer {
-    async fn arrive_by_tcp(
-        self,
-        stream: Stream<TcpStream, std::net::TcpStream>,
-        own: Option<PeerAddress>,
-        tls: Option<Tls>,
-    ) {
-        let Ok(stream) = (match stream {
-            Stream::Here(stream) => Ok(stream),
-            Stream::Std(stream) => TcpStream::from_std(stream),
-        }) else {
-            return;
-        };
-        let own = own.map(|address| address.to_string());
-        let details = |channel_type| TransportDetails {
-            own,
-            ..TransportDetails::new(channel_type, &self.peer.to_string())
-        };
-        let Some(tls) = tls else {
-            let transport = details(ChannelType::Tcp);
-            return self.serve(stream, transport).await;
-        };
-        let handshake_timeout = self.context.config.limits.handshake_timeout;
-        let handshake = Box::pin(timeout(handshake_timeout, tls.acceptor().accept(stream)));
-        let stream = match unless_stopped(self.stopping.clone(), handshake).await {
-            Some(Ok(Ok(stream))) => stream,
-            Some(Ok(Err(error))) => return debug!(peer = %self.peer, "no TLS connection: {error}"),
-            Some(Err(_)) => return debug!(peer = %self.peer, "no TLS connection: it took too long"),
-            None => return,
-        };
-        let transport = TransportDetails {
-            tls: Some(tls::details(stream.get_ref().1)),
-            peer_certificate: tls::peer_certificate(stream.get_ref().1),
-            ..details(ChannelType::Tls)
-        };
-        self.serve(stream, transport).await;
-    }
-
-    async fn arrive_by_unix(self, stream: Stream<UnixStream, std::os::unix::net::UnixStream>) {
-        let Ok(stream) = (match stream {
-            Stream::Here(stream) => Ok(stream),
-            Stream::Std(stream) => UnixStream::from_std(stream),
-        }) else {
-            return;
-        };
-        let transport = TransportDetails::new(ChannelType::Unix, &self.peer.to_string());
-        self.serve(stream, transport).await;
-    }
-
-    /// Opens the connection and looks after it until it ends.
-    async fn serve<S>(self, stream: S, transport: TransportDetails)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let Newcomer { peer, admitted, place, context, stopping } = self;
-        // Boxed, so that a session's task doesn't keep the room of its opening.
-        let opening = Box::pin(Opening::new(stream, peer, transport, admitted, place, context).open());
-        match unless_stopped(stopping, opening).await {
-            Some(Opened::Connection(parts)) => Connection::new(parts).await,
-            Some(Opened::Request(exchange, handler, _admitted, _place)) => handler.handle(exchange).await,
-            Some(Opened::Closed) | None => {}
-        }
-    }
-}
-
-/// The outcome of a future, unless the listener ends first.
-async fn unless_stopped<F>(mut stopping: watch::Receiver<()>, mut future: Pin<Box<F>>) -> Option<F::Output>
-where
-    F: Future,
-{
-    let mut stopped = pin!(stopping.changed());
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        if stopped.as_mut().poll(cx).is_ready() { Poll::Ready(None) } else { Poll::Pending }
-    })
-    .await
 }

@@ -54,6 +54,27 @@ fn a_welcome_is_a_batch_of_one() {
     }
 }
 
+// BAT-02
+#[test]
+fn json_is_answered_with_the_separator_that_the_client_uses() {
+    let server = Server::start();
+    for separator in [0x1E, 0x18] {
+        let mut client = Client::websocket(&server, BATCHED[0]);
+        let mut hello = client.encoded(&Client::hello());
+        hello.push(separator);
+        let hello = frame(&client, &hello);
+        client.pipe.send(&hello);
+        let Frame::Message { payload, .. } = client.frame() else { panic!("not a message") };
+        assert_eq!(payload.last(), Some(&separator));
+    }
+    let autobahn = "User-Agent: AutobahnPython/26.10.2\r\n";
+    let (mut client, _) = Client::websocket_over(server.connect(), BATCHED[0], autobahn);
+    server.router.shutdown();
+    client.send(&Client::hello());
+    let Frame::Message { payload, .. } = client.frame() else { panic!("not a message") };
+    assert_eq!(payload.last(), Some(&0x1E), "what it sends counts for more than its name");
+}
+
 // BAT-05
 #[test]
 fn an_empty_batch_fails_the_connection() {

@@ -118,42 +118,37 @@ fn sixteen_mebibytes_are_one_frame_both_ways() {
     let mut subscriber = Client::raw(&server, Serializer::Json).joined();
     let mut publisher = Client::raw(&server, Serializer::Json).joined();
     let subscription = subscriber.subscribe("a.b");
-    // The event differs from the publication by its head alone.
-    subscriber.probe();
     publisher.publish(1, "a.b", &json!(""));
-    let Frame::Message { payload: event, .. } = subscriber.frame() else { panic!("not an event") };
-    assert!(event.starts_with(format!("[36,{subscription},").as_bytes()));
-    // Publication ids vary in length, and with them the event: so many tries until one has just the right size.
-    let message = |fill: usize| {
-        let mut message = br#"[16,7,{},"a.b",[""#.to_vec();
-        message.resize(message.len() + fill, b'x');
-        message.extend_from_slice(br#""]]"#);
-        message
+    let event = match subscriber.frame() {
+        Frame::Message { payload, .. } => String::from_utf8(payload).expect("it is JSON"),
+        other => panic!("not an event: {other:?}"),
     };
-    let fill = MAX_LENGTH - event.len();
-    for _ in 0..40 {
-        let bytes = publisher.framed_bytes(&message(fill));
-        publisher.pipe.send(&bytes);
+    // Most publication ids have 16 digits: an event with such a one is to fill a frame exactly.
+    let publication = event.split(',').nth(2).expect("the publication's id");
+    assert!(event.starts_with(&format!("[36,{subscription},{publication},")));
+    let fill = MAX_LENGTH - (event.len() + 16 - publication.len());
+    for request in 2.. {
+        let message = format!(r#"[16,{request},{{"acknowledge":true}},"a.b",["{}"]]"#, "x".repeat(fill));
+        let frame = publisher.framed_bytes(message.as_bytes());
+        publisher.pipe.send(&frame);
+        publisher.expect(17);
+        // An event with a shorter id is shorter, one with a longer id would be too long.
         match subscriber.pipe.receive(4)[..] {
-            [8, 0, 0, 0] => {
-                assert_eq!(subscriber.pipe.receive(MAX_LENGTH).last(), Some(&b']'));
-                let exact = message(MAX_LENGTH - message(0).len());
-                assert_eq!(exact.len(), MAX_LENGTH);
-                let frame = publisher.framed_bytes(&exact);
-                assert_eq!(frame[..4], [8, 0, 0, 0]);
-                publisher.pipe.send(&frame);
-                publisher.probe();
-                return;
-            }
+            [8, 0, 0, 0] => break,
             [0, high, middle, low] => {
                 let length = u32::from_be_bytes([0, high, middle, low]) as usize;
-                assert!(length < MAX_LENGTH);
                 subscriber.pipe.receive(length);
             }
             ref other => panic!("a prefix of {other:?}"),
         }
     }
-    panic!("no event had just the right size");
+    assert_eq!(subscriber.pipe.receive(MAX_LENGTH).last(), Some(&b']'));
+    let body = format!(r#"[16,1,{{}},"c.d",["{}"]]"#, "x".repeat(MAX_LENGTH - 20));
+    assert_eq!(body.len(), MAX_LENGTH);
+    let frame = publisher.framed_bytes(body.as_bytes());
+    assert_eq!(frame[..4], [8, 0, 0, 0]);
+    publisher.pipe.send(&frame);
+    publisher.probe();
 }
 
 // RAW-14, RAW-15, RAW-18

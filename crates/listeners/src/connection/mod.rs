@@ -175,11 +175,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.read(cx, &mut turn, &mut local.scratch, &mut local.buffers, now)? {
             // What its own input did to this session doesn't wake it.
             proceed(self.link.poll(cx.waker(), &mut turn))?;
+            // Others are woken before this connection spends time on writing.
+            drop(turn);
+            self.label();
+            self.flush(cx, now)?;
         }
-        // Others are woken before this connection spends time on writing.
-        drop(turn);
-        self.label();
-        self.flush(cx, now)?;
         if self.suspended && !self.pace.holds(now) && self.link.wants_input() {
             // What was just written made room, and nothing else would tell.
             cx.waker().wake_by_ref();
@@ -460,4 +460,17 @@ impl<S> fmt::Debug for Connection<S> {
 fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&'static str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let size = size_of::<Connection<TcpStream>>();
+        assert!(size <= 640, "{size}");
+    }
 }

@@ -72,17 +72,6 @@ pub(crate) struct Opening<S> {
     received: Vec<u8>,
 }
 
-/// What an opening came to.
-#[derive(Debug)]
-pub(crate) enum Opened<S> {
-    /// Something to route for.
-    Connection(Parts<S>),
-    /// A request to be answered by the handler.
-    Request(HttpExchange, Arc<dyn HttpHandler>, Admitted, Place),
-    /// Nothing; the reason was logged.
-    Closed,
-}
-
 /// Why a connection is closed before it was open.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
@@ -110,27 +99,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Opening<S> {
         Opening { stream, peer, transport, admitted, place, context, received: Vec::new() }
     }
 
-    /// Opens the connection, or closes it.
-    pub(crate) async fn open(mut self) -> Opened<S> {
+    /// Opens the connection; `None` if it came to nothing, or to requests that were answered.
+    pub(crate) async fn open(mut self) -> Option<Parts<S>> {
         let limits = &self.context.config.limits;
         let close_timeout = limits.close_timeout;
         let greeting = match timeout(limits.handshake_timeout, self.greet()).await {
             Ok(greeting) => greeting,
             Err(_) => Err(Refused::Silently("its handshake took too long")),
         };
-        let refused = match greeting {
-            Ok(Greeting::Session(wire, link)) => {
-                return Opened::Connection(Parts {
-                    stream: self.stream,
-                    peer: self.peer,
-                    link,
-                    wire,
-                    received: self.received,
-                    admitted: self.admitted,
-                    place: self.place,
-                    context: self.context,
-                });
-            }
+        match greeting {
+            Ok(Greeting::Session(wire, link)) => Some(Parts {
+                stream: self.stream,
+                peer: self.peer,
+                link,
+                wire,
+                received: self.received,
+                admitted: self.admitted,
+                place: self.place,
+                context: self.context,
+            }),
             Ok(Greeting::Request(request, handler)) => {
                 let exchange = HttpExchange {
                     request,
@@ -139,15 +126,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Opening<S> {
                     peer: self.peer,
                     is_secure: self.transport.is_secure(),
                 };
-                return Opened::Request(exchange, handler, self.admitted, self.place);
+                handler.handle(exchange).await;
+                None
             }
-            Err(refused) => refused,
-        };
-        debug!(peer = %self.peer, "connection not opened: {refused}");
-        if let Refused::Answered(_, answer) = refused {
-            say_and_close(self.stream, &answer, close_timeout).await;
+            Err(refused) => {
+                debug!(peer = %self.peer, "connection not opened: {refused}");
+                if let Refused::Answered(_, answer) = refused {
+                    say_and_close(self.stream, &answer, close_timeout).await;
+                }
+                None
+            }
         }
-        Opened::Closed
     }
 
     async fn greet(&mut self) -> Result<Greeting, Refused> {

@@ -1,0 +1,142 @@
+//! What a session learns of its transport, and what one session can't do to the others.
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use cloverleaf_listeners::Endpoint;
+use router::decision::{Authenticator, HelloRequest, Outcome, Step, Ticket};
+use router::{ChannelType, Identity, Peer};
+use serde_json::json;
+use support::{Client, Folder, Frame, Server, eventually};
+use wamp::{Serializer, SessionId};
+
+fn session(server: &Server, id: u64) -> Arc<Peer> {
+    let realm = server.router.realm("realm1").expect("it is there");
+    realm.session(SessionId::new(id).expect("an id")).expect("it is open")
+}
+
+#[test]
+fn a_session_knows_its_transport() {
+    let server = Server::start();
+    let mut raw = Client::raw(&server, Serializer::Json);
+    let peer = session(&server, raw.join());
+    let transport = peer.transport();
+    assert_eq!(transport.channel_type, ChannelType::Tcp);
+    assert!(transport.peer.starts_with("tcp4:127.0.0.1:"));
+    assert_eq!(transport.own, Some(format!("tcp4:127.0.0.1:{}", server.socket_addr().port())));
+    assert_eq!((transport.is_secure(), &transport.websocket_protocol), (false, &None));
+
+    let headers = "User-Agent: test\r\nCookie: secret=1\r\nAuthorization: Basic c2VjcmV0\r\n\
+                   Sec-WebSocket-Extensions: permessage-deflate\r\n";
+    let (mut websocket, _) = Client::websocket_over(server.connect(), "wamp.2.cbor.batched", headers);
+    let peer = session(&server, websocket.join());
+    let transport = peer.transport();
+    assert_eq!(transport.websocket_protocol.as_deref(), Some("wamp.2.cbor.batched"));
+    assert!(transport.websocket_extensions[0].starts_with("permessage-deflate"));
+    let received: HashMap<_, _> = transport.http_headers_received.iter().cloned().collect();
+    assert_eq!(received.get("user-agent").map(String::as_str), Some("test"));
+    assert_eq!(received.get("host").map(String::as_str), Some("localhost"));
+    assert!(!received.contains_key("cookie") && !received.contains_key("authorization"), "{received:?}");
+
+    let folder = Folder::new("unix-details");
+    let unix = Server::with(|config| config.endpoint = Endpoint::unix(folder.file("wamp.sock")));
+    let mut local = Client::raw(&unix, Serializer::Json);
+    let peer = session(&unix, local.join());
+    assert_eq!((peer.transport().channel_type, peer.transport().peer.as_str()), (ChannelType::Unix, "unix"));
+}
+
+/// Does what the client's authid says.
+#[derive(Debug, Default)]
+struct Doorkeeper {
+    tickets: Mutex<Vec<Ticket>>,
+}
+
+impl Authenticator for Doorkeeper {
+    fn hello(&self, request: &HelloRequest<'_>, ticket: Ticket) -> Step {
+        match request.details.authid.as_deref() {
+            Some("fall") => panic!("an authenticator falls over"),
+            Some("wait") => {
+                self.tickets.lock().expect("nobody panics with it").push(ticket);
+                Step::Later
+            }
+            _ => {
+                ticket.discard();
+                Step::Accept(Identity { authrole: "anonymous".into(), ..Identity::trusted("somebody") })
+            }
+        }
+    }
+}
+
+fn hello(authid: &str) -> serde_json::Value {
+    json!([1, "realm1", { "authid": authid, "roles": { "caller": {}, "subscriber": {} } }])
+}
+
+#[test]
+fn a_panic_ends_the_connection_that_met_it_and_no_other() {
+    let doorkeeper = Arc::new(Doorkeeper::default());
+    let server = Server::with(|config| config.authenticator = Some(doorkeeper));
+    let mut bystander = Client::raw(&server, Serializer::Json);
+    bystander.send(&hello("somebody"));
+    bystander.welcome();
+    for _ in 0..8 {
+        let mut unlucky = Client::websocket(&server, "wamp.2.json");
+        unlucky.send(&hello("fall"));
+        assert_eq!(unlucky.frame(), Frame::End);
+        bystander.probe();
+    }
+    let mut next = Client::raw(&server, Serializer::Json);
+    next.send(&hello("somebody"));
+    next.welcome();
+    assert_eq!(server.router.sessions(), 2);
+}
+
+#[test]
+fn a_decision_that_comes_later_wakes_the_connection() {
+    let doorkeeper = Arc::new(Doorkeeper::default());
+    let server = Server::with(|config| config.authenticator = Some(doorkeeper.clone()));
+    let mut client = Client::websocket(&server, "wamp.2.msgpack");
+    // What follows the HELLO waits with it.
+    let both = [client.framed(&hello("wait")), client.framed(&json!([32, 1, {}, "a.b"]))].concat();
+    client.pipe.send(&both);
+    let mut ticket = None;
+    eventually("the question is asked", || {
+        ticket = doorkeeper.tickets.lock().expect("nobody panics with it").pop();
+        ticket.is_some()
+    });
+    assert_eq!(server.router.sessions(), 0);
+    let identity = Identity { authrole: "anonymous".into(), ..Identity::trusted("late") };
+    ticket.expect("it is there").resolve(Outcome::Authenticated(Step::Accept(identity)));
+    client.welcome();
+    client.expect(33);
+}
+
+#[test]
+fn a_session_that_is_killed_gets_its_goodbye_at_once() {
+    let server = Server::start();
+    for subprotocol in ["wamp.2.json", "wamp.2.cbor.batched"] {
+        let mut client = Client::websocket(&server, subprotocol);
+        let id = SessionId::new(client.join()).expect("an id");
+        let realm = server.router.realm("realm1").expect("it is there");
+        assert!(realm.kill(id, Some("wamp.close.killed"), None));
+        assert_eq!(client.expect(6)[2], "wamp.close.killed");
+        eventually("it is gone", || server.router.sessions() == 0);
+    }
+}
+
+#[test]
+fn a_connection_that_is_torn_down_ends_its_session() {
+    let server = Server::start();
+    let mut callee = Client::raw(&server, Serializer::Json).joined();
+    callee.send(&json!([64, 1, {}, "a.procedure"]));
+    callee.expect(65);
+    let mut caller = Client::websocket(&server, "wamp.2.json").joined();
+    caller.send(&json!([48, 1, {}, "a.procedure"]));
+    callee.expect(68);
+    drop(callee);
+    let error = caller.expect(8);
+    assert_eq!((error[1].as_u64(), error[2].as_u64()), (Some(48), Some(1)));
+    caller.send(&json!([48, 2, {}, "a.procedure"]));
+    assert_eq!(caller.expect(8)[4], "wamp.error.no_such_procedure");
+}
