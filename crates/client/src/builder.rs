@@ -83,7 +83,8 @@ impl SessionBuilder {
 
     /// The serializers to offer, the preferred one first: MessagePack, CBOR and JSON if nothing is said.
     ///
-    /// Over RawSocket they are tried one after the other.
+    /// Over RawSocket they are tried one after the other. UBJSON and BJData have one name on the wire: ask for BJData only
+    /// where it is known that the router means that by it.
     pub fn serializers(mut self, serializers: impl IntoIterator<Item = Serializer>) -> Self {
         self.serializers = serializers.into_iter().collect();
         self

@@ -103,9 +103,14 @@ impl Pump {
         cx.waker().wake_by_ref();
     }
 
-    /// Sends the last messages and closes the link, within reason.
-    async fn close(mut self, protocol: &mut Protocol) {
-        let closing = poll_fn(|cx| match self.send(protocol, cx) {
+    /// Hands the last messages to the link.
+    fn take_last(&mut self, protocol: &mut Protocol) {
+        protocol.drain(|message| self.link.send(message));
+    }
+
+    /// Sends what the link has and closes it, within reason.
+    async fn close(mut self) {
+        let closing = poll_fn(|cx| match self.link.poll_flush(cx) {
             Poll::Ready(Ok(())) => self.link.poll_close(cx),
             unfinished => unfinished,
         });
@@ -163,13 +168,19 @@ impl Driver {
         let reason = loop {
             poll_fn(|cx| self.poll(&mut pump, cx, |_| false)).await;
             let reason = self.protocol.close_reason().cloned().unwrap_or(CloseReason::Left);
-            pump.close(&mut self.protocol).await;
+            pump.take_last(&mut self.protocol);
             let Some((policy, connector, timeout)) = again.as_mut().filter(|_| reason.is_temporary()) else {
+                // What waits for the router learns of the end before the link is closed, which may take a while.
+                self.protocol.closed(reason.clone());
+                pump.close().await;
                 break reason;
             };
             tracing::info!(%reason, "the session is to be opened again");
             status.send_modify(|status| status.phase = Phase::Lost);
             self.protocol.disconnected();
+            if let Err(reason) = self.refusing(pump.close()).await {
+                break reason;
+            }
             match self.reopen(policy, connector, *timeout, reason).await {
                 Ok((welcomed, reopened)) => {
                     pump = reopened;

@@ -39,6 +39,7 @@
 //! | events of a [`Subscription`] | [`Subscribe::queue_limit`] | [`Overflow`] says |
 //! | progressive results of a [`PendingCall`] | 1,024 | the call is canceled, its outcome is an error |
 //! | parts of an [`Invocation`] | 1,024 | it is answered with an error |
+//! | calls being handled | [`Register::concurrency`] | the router sends no more |
 //!
 //! # Lifetime
 //!

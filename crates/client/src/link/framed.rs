@@ -137,7 +137,10 @@ impl Framed {
                     return Poll::Ready((!is_whole).then_some(Err(error)));
                 }
                 Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(Err(error)) => {
+                    self.peer_closed = Some(Ok(()));
+                    return Poll::Ready(Some(Err(error.into())));
+                }
             }
         }
     }
@@ -213,6 +216,8 @@ impl Link for Framed {
                 Ok(())
             }
             Beat::GiveUp => {
+                // There is nobody whose close frame could be waited for.
+                self.peer_closed = Some(Ok(()));
                 Err(LinkError::new(format!("the router answered no ping within {:?}", pulse.timeout())))
             }
         }
