@@ -7,7 +7,7 @@
 //!
 //! A file becomes a tree with line numbers (`item`), the tree becomes typed maps (`section` and the modules with the
 //! maps), and those become a [`Config`] (`build`), which knows no file format. The reference is made from the same
-//! declarations that read the file ([`reference`]).
+//! declarations that read the file ([`reference()`]).
 
 mod build;
 mod endpoint;

@@ -1,0 +1,175 @@
+//! A node: routers, the sockets that lead to them, and sessions without sockets.
+
+mod address;
+mod memory;
+
+use std::fmt;
+use std::sync::Arc;
+
+use client::{ConnectError, Session};
+use listeners::{ListenError, Listener, TlsError, TlsReload};
+use router::authenticate::Preset;
+use router::{Identity, Router};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::config::{Config, WorkerConfig};
+
+pub use address::ListeningAt;
+
+use memory::MemoryLink;
+
+/// Routers at work, with their sockets.
+///
+/// It is to be ended by [`Node::stop`], which waits until everybody was told. Dropping it ends it too, without waiting.
+pub struct Node {
+    routers: Vec<Arc<Router>>,
+    addresses: Vec<ListeningAt>,
+    tls: Vec<TlsReload>,
+    listeners: Vec<JoinHandle<()>>,
+    stop: watch::Sender<bool>,
+}
+
+/// Why a node can't start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A configuration without anything to run.
+    #[error("there is nothing to run: the configuration has no worker that isn't disabled")]
+    NothingToRun,
+    /// A realm, role or permission that can't be.
+    #[error(transparent)]
+    Config(#[from] router::ConfigError),
+    /// A socket that can't be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+}
+
+impl Node {
+    /// Starts a node on the current runtime. When this returns, clients can connect.
+    ///
+    /// # Errors
+    /// A configuration that makes no sense, or an address that can't be listened on; then nothing runs.
+    pub async fn start(config: Config) -> Result<Node, StartError> {
+        Node::start_on(config, &[Handle::current()])
+    }
+
+    /// Starts a node whose connections are dealt out to several runtimes, the first of which accepts them. All of them
+    /// must have I/O and time enabled.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub fn start_on(config: Config, runtimes: &[Handle]) -> Result<Node, StartError> {
+        if config.workers.is_empty() {
+            return Err(StartError::NothingToRun);
+        }
+        let (stop, stopping) = watch::channel(false);
+        let mut node =
+            Node { routers: Vec::new(), addresses: Vec::new(), tls: Vec::new(), listeners: Vec::new(), stop };
+        let mut bound = Vec::new();
+        for worker in config.workers {
+            node.add(worker, runtimes, &mut bound)?;
+        }
+        for listener in bound {
+            let mut stopping = stopping.clone();
+            // An error is the sender's end, which means the same.
+            let stopped = async move { drop(stopping.wait_for(|stop| *stop).await) };
+            let Some(first) = runtimes.first() else { continue };
+            node.listeners.push(first.spawn(listener.run(stopped)));
+        }
+        Ok(node)
+    }
+
+    fn add(
+        &mut self,
+        worker: WorkerConfig,
+        runtimes: &[Handle],
+        bound: &mut Vec<Listener>,
+    ) -> Result<(), StartError> {
+        let router = Router::new(worker.router)?;
+        for config in worker.listeners {
+            let describe = ListeningAt::of(&config);
+            let listener = Listener::bind(config, Arc::clone(&router), runtimes)?;
+            self.addresses.push(describe(listener.local_address().clone()));
+            self.tls.extend(listener.tls());
+            bound.push(listener);
+        }
+        self.routers.push(router);
+        Ok(())
+    }
+
+    /// Where clients can connect, in the order of the configuration.
+    pub fn addresses(&self) -> &[ListeningAt] {
+        &self.addresses
+    }
+
+    /// The routers, one for each worker of the configuration.
+    pub fn routers(&self) -> &[Arc<Router>] {
+        &self.routers
+    }
+
+    /// Opens a session inside the process, as a part of the router itself: its authrole is `trusted`, which may do
+    /// everything. To be called on a runtime, which looks after the session.
+    ///
+    /// # Errors
+    /// There is no such realm, or the node is being stopped.
+    pub async fn session(&self, realm: &str) -> Result<Session, ConnectError> {
+        self.session_as(realm, Identity::trusted("embedded")).await
+    }
+
+    /// Opens a session inside the process under an identity of the program's choice, to which the permissions of its
+    /// authrole apply.
+    ///
+    /// # Errors
+    /// As [`Node::session`].
+    pub async fn session_as(&self, realm: &str, identity: Identity) -> Result<Session, ConnectError> {
+        Session::over(self.link(realm, identity), realm).connect().await
+    }
+
+    /// A way into the first router that has the realm; into any, which will refuse, if none has.
+    fn link(&self, realm: &str, identity: Identity) -> MemoryLink {
+        let has_realm = self.routers.iter().find(|router| router.realm(realm).is_some());
+        // There is a router: `start_on` made sure.
+        let router = has_realm.unwrap_or(&self.routers[0]);
+        MemoryLink::new(router, Arc::new(Preset(identity)))
+    }
+
+    /// Reads the certificates and keys of all TLS sockets again; connections that exist keep theirs.
+    ///
+    /// # Errors
+    /// The first files that can't be used; their socket goes on with what it had, as do those after it.
+    pub fn reload_tls(&self) -> Result<(), TlsError> {
+        self.tls.iter().try_for_each(TlsReload::reload)
+    }
+
+    /// Says GOODBYE `wamp.close.system_shutdown` to all sessions, lets nobody in any more, and waits until the
+    /// connections are gone, for the listeners' drain timeout at most.
+    pub async fn stop(mut self) {
+        self.say_goodbye();
+        for listener in std::mem::take(&mut self.listeners) {
+            if let Err(error) = listener.await {
+                tracing::error!(%error, "a listener ended badly");
+            }
+        }
+    }
+
+    fn say_goodbye(&self) {
+        for router in &self.routers {
+            router.shutdown();
+        }
+        self.stop.send_replace(true);
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.say_goodbye();
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("addresses", &self.addresses).finish_non_exhaustive()
+    }
+}
