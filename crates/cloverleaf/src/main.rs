@@ -1,2 +1,9 @@
-//! The `cloverleaf` command.
-fn main() {}
+//! The `cloverleaf` command: a router, and a client for people at a terminal.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,0 +1,111 @@
+//! The session of a client command: how it is opened, and that it is left in order.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use client::Session;
+
+use crate::cli::signals::Signals;
+
+/// Which router to talk to, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Connection {
+    /// The router: ws://, wss://, rs://, rss:// or unix://
+    #[arg(long, env = "CLOVERLEAF_URL", default_value = "ws://127.0.0.1:8080/ws")]
+    url: String,
+    /// The realm
+    #[arg(long, env = "CLOVERLEAF_REALM", default_value = "realm1")]
+    realm: String,
+    /// The serializer to speak; left out, the router chooses
+    #[arg(long)]
+    serializer: Option<SerializerName>,
+    /// A PEM file with the authorities to trust, for wss:// and rss://
+    #[arg(long, value_name = "FILE")]
+    tls_roots: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SerializerName {
+    Json,
+    Msgpack,
+    Cbor,
+    Ubjson,
+}
+
+impl SerializerName {
+    const fn serializer(self) -> wamp::Serializer {
+        match self {
+            SerializerName::Json => wamp::Serializer::Json,
+            SerializerName::Msgpack => wamp::Serializer::MsgPack,
+            SerializerName::Cbor => wamp::Serializer::Cbor,
+            SerializerName::Ubjson => wamp::Serializer::Ubjson,
+        }
+    }
+}
+
+/// How a client command went on until its end.
+pub(crate) enum Finished {
+    /// By itself.
+    Done,
+    /// By a signal.
+    Interrupted,
+}
+
+impl Connection {
+    /// Opens a session, does `work` with it until a signal comes, and leaves.
+    pub(crate) fn run<F>(self, work: impl FnOnce(Session) -> F) -> Result<Finished>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut signals = Signals::new()?;
+            let session = tokio::select! {
+                session = self.open() => session?,
+                () = signals.ended() => return Ok(Finished::Interrupted),
+            };
+            let finished = tokio::select! {
+                done = work(session.clone()) => done.map(|()| Finished::Done),
+                () = signals.ended() => Ok(Finished::Interrupted),
+            };
+            tokio::select! {
+                _ = session.leave() => {}
+                () = signals.ended() => {}
+            }
+            finished
+        })
+    }
+
+    async fn open(&self) -> Result<Session> {
+        let mut builder = Session::builder(&self.url, &self.realm);
+        if let Some(name) = self.serializer {
+            builder = builder.serializer(name.serializer());
+        }
+        if let Some(roots) = &self.tls_roots {
+            builder = builder.tls_roots(roots);
+        }
+        builder.connect().await.map_err(|error| anyhow::anyhow!("{}: {error}", self.url))
+    }
+}
+
+/// The match policies on a command line.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum Match {
+    /// The URI itself.
+    Exact,
+    /// Every URI that begins so.
+    Prefix,
+    /// Every URI with these components, an empty one standing for any.
+    Wildcard,
+}
+
+impl Match {
+    pub(crate) const fn policy(self) -> wamp::MatchPolicy {
+        match self {
+            Match::Exact => wamp::MatchPolicy::Exact,
+            Match::Prefix => wamp::MatchPolicy::Prefix,
+            Match::Wildcard => wamp::MatchPolicy::Wildcard,
+        }
+    }
+}
