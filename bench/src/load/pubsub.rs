@@ -1,0 +1,207 @@
+//! Publishers and subscribers of one topic.
+//!
+//! A publisher has at most a window of publications open, which are those that some subscriber still lacks, and sends
+//! again when a quarter of the window is free, all of it in one write.
+
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use mio::event::Event;
+use mio::{Interest, Registry, Token};
+use wamp::message::{Message, MessageType, Publish, PublishOptions};
+use wamp::{RequestId, Serializer};
+
+use super::Load;
+use super::ledger::Ledger;
+use crate::case::Case;
+use crate::connection::{Connection, Peer, Scratch};
+use crate::join::{Part, join, leave};
+use crate::latency::Histogram;
+use crate::stamp::{Reader, Stamp, Stamped};
+use crate::target::{Speaks, Target};
+
+/// Publications under way per publisher, unless the payload is large or the subscribers are many.
+const WINDOW: usize = 256;
+const WINDOW_MIN: usize = 16;
+/// So many bytes of payload may be under way per publisher and subscriber.
+const WINDOW_BYTES: usize = 1 << 20;
+/// So many events may be under way per publisher.
+const WINDOW_EVENTS: usize = 1 << 16;
+
+/// The sessions of one run, subscribers first: their index is their token.
+pub(crate) struct PubSub {
+    target: Target,
+    serializer: Serializer,
+    topic: String,
+    window: usize,
+    subscribers: Vec<Connection>,
+    publishers: Vec<Publisher>,
+    ledger: Ledger,
+    stamped: Stamped,
+    readers: Vec<Reader>,
+    /// What a subscriber receives: the relay passes on the PUBLISH as it is.
+    expected: MessageType,
+}
+
+struct Publisher {
+    connection: Connection,
+    request: RequestId,
+}
+
+/// The window of a case that names none.
+fn default_window(payload: usize, subscribers: usize) -> usize {
+    WINDOW.min(WINDOW_BYTES / payload.max(1)).min(WINDOW_EVENTS / subscribers.max(1)).max(WINDOW_MIN)
+}
+
+impl PubSub {
+    /// Lets all sessions join. `run` sets the topic apart from that of other runs.
+    pub(crate) fn join(
+        target: &Target,
+        case: &Case,
+        (publishers, subscribers): (usize, usize),
+        window: Option<usize>,
+        run: u32,
+    ) -> Result<Self> {
+        let topic = format!("org.cloverleaf.bench.{run:08x}.topic");
+        let subscriber = |_| join(target, case.wire, Part::Subscriber(&topic)).context("a subscriber");
+        let publisher = |_| {
+            let connection = join(target, case.wire, Part::Publisher).context("a publisher")?;
+            Ok(Publisher { connection, request: RequestId::FIRST })
+        };
+        Ok(Self {
+            subscribers: (0..subscribers).map(subscriber).collect::<Result<_>>()?,
+            publishers: (0..publishers).map(publisher).collect::<Result<_>>()?,
+            target: target.clone(),
+            serializer: case.wire.serializer,
+            window: window.unwrap_or_else(|| default_window(case.payload, subscribers)),
+            ledger: Ledger::new(publishers, subscribers),
+            stamped: Stamped::new(case.wire.serializer, case.payload)?,
+            readers: vec![Reader::new(case.payload); subscribers],
+            expected: match target.speaks {
+                Speaks::Relay => MessageType::Publish,
+                Speaks::Wamp { .. } => MessageType::Event,
+            },
+            topic,
+        })
+    }
+
+    /// Publications that each publisher may have under way.
+    pub(crate) const fn window(&self) -> usize {
+        self.window
+    }
+
+    /// Lets all sessions leave.
+    pub(crate) fn leave(self) {
+        for connection in
+            self.subscribers.into_iter().chain(self.publishers.into_iter().map(|p| p.connection))
+        {
+            leave(connection, &self.target, self.serializer);
+        }
+    }
+
+    fn receive(&mut self, subscriber: usize, scratch: &mut Scratch) -> Result<()> {
+        let Self { subscribers, readers, ledger, expected, serializer, .. } = self;
+        let (Some(connection), Some(reader)) = (subscribers.get_mut(subscriber), readers.get_mut(subscriber))
+        else {
+            bail!("an event for a subscriber that there isn't");
+        };
+        let peer = connection.receive(scratch, |message, _| {
+            if MessageType::peek(*serializer, message) != Some(*expected) {
+                bail!("a subscriber got {:?}", Message::decode(*serializer, message));
+            }
+            let stamp = reader.read(message).context("an event's payload is not what was published")?;
+            Ok(ledger.deliver(subscriber, stamp)?)
+        })?;
+        ensure_open(peer, "subscriber")
+    }
+
+    fn publish(&mut self, index: usize, count: usize) -> Result<()> {
+        let Some(publisher) = self.publishers.get_mut(index) else { return Ok(()) };
+        let source = u16::try_from(index)?;
+        for _ in 0..count {
+            let sequence = self.ledger.publish(index);
+            let publish = Publish {
+                request: publisher.request,
+                options: PublishOptions::default(),
+                topic: self.topic.as_str().into(),
+                payload: self.stamped.with(Stamp { source, sequence }),
+            };
+            publisher.connection.outbox.message(|out| publish.encode(self.serializer, out));
+            publisher.request = publisher.request.next();
+        }
+        Ok(publisher.connection.flush()?)
+    }
+}
+
+/// A session that the target ended is the end of the run.
+pub(super) fn ensure_open(peer: Peer, role: &str) -> Result<()> {
+    match peer {
+        Peer::Open => Ok(()),
+        Peer::Closed => bail!("the connection of a {role} was closed"),
+    }
+}
+
+impl Load for PubSub {
+    fn register(&mut self, registry: &Registry) -> Result<()> {
+        for (index, connection) in self.subscribers.iter_mut().enumerate() {
+            registry.register(&mut connection.stream, Token(index), Interest::READABLE)?;
+        }
+        let first = self.subscribers.len();
+        for (index, publisher) in self.publishers.iter_mut().enumerate() {
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            registry.register(&mut publisher.connection.stream, Token(first + index), interest)?;
+        }
+        Ok(())
+    }
+
+    fn handle(&mut self, event: &Event, scratch: &mut Scratch, _: Instant) -> Result<()> {
+        let Token(token) = event.token();
+        let Some(index) = token.checked_sub(self.subscribers.len()) else {
+            return self.receive(token, scratch);
+        };
+        let serializer = self.serializer;
+        let Some(Publisher { connection, .. }) = self.publishers.get_mut(index) else { return Ok(()) };
+        let peer = connection.receive(scratch, |message, _| {
+            bail!("a publisher got {:?}", Message::decode(serializer, message));
+        })?;
+        connection.flush()?;
+        ensure_open(peer, "publisher")
+    }
+
+    fn offer(&mut self, _: Instant) -> Result<()> {
+        for index in 0..self.publishers.len() {
+            let room = self.window.saturating_sub(self.ledger.open(index));
+            let is_written = self.publishers.get(index).is_some_and(|p| p.connection.outbox.is_empty());
+            if is_written && room > 0 && room >= self.window / 4 {
+                self.publish(index, room)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn completed(&self) -> u64 {
+        self.ledger.delivered()
+    }
+
+    fn outstanding(&self) -> u64 {
+        self.ledger.missing()
+    }
+
+    fn latency(&mut self) -> Option<&mut Histogram> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_shrink_with_payload_and_fan_out() {
+        assert_eq!(default_window(32, 10), 256);
+        assert_eq!(default_window(1024, 10), 256);
+        assert_eq!(default_window(65_536, 10), 16);
+        assert_eq!(default_window(32, 1000), 65);
+        assert_eq!(default_window(32, 10_000), 16);
+    }
+}

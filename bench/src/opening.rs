@@ -1,0 +1,226 @@
+//! The beginning of a connection, blocking: the transport's handshake, and messages one at a time.
+//!
+//! Opening is not what is measured, so it may be simple: plain sockets with a time limit. What was opened goes on as a
+//! [`Connection`].
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use transport::rawsocket::{self, ClientHandshake, ServerHandshake};
+use transport::websocket::{self, AcceptOptions, Request, Role, Subprotocol};
+use transport::{Decoder, Step};
+use wamp::Serializer;
+
+use crate::connection::Connection;
+use crate::wire::{Framer, Link, MAX_MESSAGE, Wire};
+
+/// How long the other side may take for each answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The subprotocols that the floor takes.
+const SPOKEN: [Subprotocol; 5] = [
+    Subprotocol { serializer: Serializer::Json, batched: false },
+    Subprotocol { serializer: Serializer::MsgPack, batched: false },
+    Subprotocol { serializer: Serializer::Cbor, batched: false },
+    Subprotocol { serializer: Serializer::Ubjson, batched: false },
+    Subprotocol { serializer: Serializer::Bjdata, batched: false },
+];
+
+/// A connection that is being opened.
+pub(crate) struct Opening {
+    stream: TcpStream,
+    decoder: Decoder,
+    framer: Framer,
+    unread: Vec<u8>,
+}
+
+impl Opening {
+    /// Connects and does the client's side of the handshake.
+    pub(crate) fn connect(address: SocketAddr, path: &str, wire: Wire) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, PATIENCE)
+            .with_context(|| format!("can't connect to {address}"))?;
+        prepare(&stream)?;
+        match wire.link {
+            Link::RawSocket => Self::connect_rawsocket(stream, wire),
+            Link::WebSocket => Self::connect_websocket(stream, &address.to_string(), path, wire),
+        }
+    }
+
+    fn connect_rawsocket(mut stream: TcpStream, wire: Wire) -> Result<Self> {
+        let request = ClientHandshake {
+            serializer_id: wire.serializer.rawsocket_id(),
+            max_len_exponent: rawsocket::length_exponent(MAX_MESSAGE),
+        };
+        stream.write_all(&request.encode())?;
+        let mut answer = [0; rawsocket::HANDSHAKE_SIZE];
+        stream.read_exact(&mut answer).context("no answer to the RawSocket handshake")?;
+        ServerHandshake::parse(answer, request)?;
+        let decoder = Decoder::RawSocket(rawsocket::Decoder::new(MAX_MESSAGE));
+        Ok(Self { stream, decoder, framer: Framer::client(wire), unread: Vec::new() })
+    }
+
+    fn connect_websocket(mut stream: TcpStream, host: &str, path: &str, wire: Wire) -> Result<Self> {
+        let options = websocket::client::Options {
+            host,
+            path,
+            protocols: &[Subprotocol { serializer: wire.serializer, batched: false }],
+            deflate: None,
+            user_agent: Some("cloverleaf-bench"),
+            headers: &[],
+        };
+        let handshake = websocket::client::Handshake::new(&options, *b"cloverleaf-bench");
+        stream.write_all(&handshake.request)?;
+        let mut unread = Vec::new();
+        let size = loop {
+            read_more(&mut stream, &mut unread).context("no answer to the WebSocket handshake")?;
+            if let Some((_, size)) = handshake.parse_response(&unread)? {
+                break size;
+            }
+        };
+        unread.drain(..size.min(unread.len()));
+        let decoder = websocket_decoder(Role::Client, wire.serializer.is_text());
+        Ok(Self { stream, decoder, framer: Framer::client(wire), unread })
+    }
+
+    /// Does the server's side of the handshake, of whichever transport the client speaks.
+    pub(crate) fn accept(mut stream: TcpStream) -> Result<Self> {
+        prepare(&stream)?;
+        let mut unread = Vec::new();
+        read_more(&mut stream, &mut unread)?;
+        if unread.first() == Some(&rawsocket::MAGIC) {
+            Self::accept_rawsocket(stream, unread)
+        } else {
+            Self::accept_websocket(stream, unread)
+        }
+    }
+
+    fn accept_rawsocket(mut stream: TcpStream, mut unread: Vec<u8>) -> Result<Self> {
+        let octets = loop {
+            if let Some((octets, _)) = unread.split_first_chunk::<{ rawsocket::HANDSHAKE_SIZE }>() {
+                break *octets;
+            }
+            read_more(&mut stream, &mut unread)?;
+        };
+        let request = ClientHandshake::parse(octets)?;
+        stream.write_all(&request.accept(rawsocket::length_exponent(MAX_MESSAGE)))?;
+        unread.drain(..octets.len());
+        let decoder = Decoder::RawSocket(rawsocket::Decoder::new(MAX_MESSAGE));
+        let framer = Framer::Plain(transport::Framing::RawSocket);
+        Ok(Self { stream, decoder, framer, unread })
+    }
+
+    fn accept_websocket(mut stream: TcpStream, mut unread: Vec<u8>) -> Result<Self> {
+        let (request, size) = loop {
+            if let Some(parsed) = Request::parse(&unread)? {
+                break parsed;
+            }
+            read_more(&mut stream, &mut unread)?;
+        };
+        let options = AcceptOptions {
+            protocols: &SPOKEN,
+            require_subprotocol: true,
+            allowed_origins: &[],
+            allow_null_origin: false,
+            compression: None,
+            server_header: None,
+            extra_headers: &[],
+        };
+        let accepted = websocket::accept(&request, &options)?;
+        stream.write_all(&accepted.response)?;
+        unread.drain(..size.min(unread.len()));
+        let decoder = websocket_decoder(Role::Server, accepted.protocol.is_text());
+        Ok(Self { stream, decoder, framer: Framer::Plain(accepted.framing()), unread })
+    }
+
+    /// Sends a message that `write` appends.
+    pub(crate) fn send(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        let mut frame = Vec::new();
+        self.framer.message(&mut frame, write);
+        Ok(self.stream.write_all(&frame)?)
+    }
+
+    /// Waits for the next message.
+    pub(crate) fn receive(&mut self) -> Result<Vec<u8>> {
+        loop {
+            let step = self.decoder.decode(&mut self.unread)?;
+            let consumed = step.consumed();
+            let (mut message, mut pong) = (None, Vec::new());
+            match step {
+                Step::Incomplete { .. } => read_more(&mut self.stream, &mut self.unread)?,
+                Step::Consumed { .. } | Step::Pong { .. } => {}
+                Step::Message { payload, .. } => message = Some(payload.to_vec()),
+                Step::Ping { payload, .. } => self.framer.pong(&mut pong, payload),
+                Step::Close { reason, .. } => bail!("the other side closed the WebSocket: {reason}"),
+            }
+            self.unread.drain(..consumed.min(self.unread.len()));
+            self.stream.write_all(&pong)?;
+            if let Some(message) = message {
+                return Ok(message);
+            }
+        }
+    }
+
+    /// Goes on without blocking.
+    pub(crate) fn into_connection(self) -> Result<Connection> {
+        self.stream.set_nonblocking(true)?;
+        // Whole messages in here would never cause an event; none is due before the load begins.
+        ensure!(self.unread.is_empty(), "the other side sent more than its answer");
+        let stream = mio::net::TcpStream::from_std(self.stream);
+        Ok(Connection::new(stream, self.decoder, self.framer, self.unread))
+    }
+
+    /// How this side frames messages; `None` for a WebSocket client.
+    pub(crate) const fn framing(&self) -> Option<transport::Framing> {
+        match &self.framer {
+            Framer::Plain(framing) => Some(*framing),
+            Framer::Masked { .. } => None,
+        }
+    }
+}
+
+fn prepare(stream: &TcpStream) -> Result<()> {
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(())
+}
+
+fn websocket_decoder(role: Role, text: bool) -> Decoder {
+    let options =
+        websocket::Options { role, expect_text: Some(text), max_message: MAX_MESSAGE, deflate: None };
+    Decoder::WebSocket(websocket::Decoder::new(options))
+}
+
+fn read_more(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Result<()> {
+    let mut chunk = [0; 4096];
+    let read = stream.read(&mut chunk)?;
+    ensure!(read > 0, "the other side closed the connection");
+    unread.extend(chunk.into_iter().take(read));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn both_ends_find_each_other_on_every_wire() {
+        for wire in ["rawsocket+msgpack", "rawsocket+json", "websocket+json", "websocket+cbor"] {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = std::thread::spawn(move || {
+                let mut opening = Opening::accept(listener.accept().unwrap().0).unwrap();
+                let message = opening.receive().unwrap();
+                opening.send(|out| out.extend_from_slice(&message)).unwrap();
+            });
+            let mut client = Opening::connect(address, "/ws", wire.parse().unwrap()).unwrap();
+            client.send(|out| out.extend_from_slice(b"hello")).unwrap();
+            assert_eq!(client.receive().unwrap(), b"hello", "{wire}");
+            server.join().unwrap();
+        }
+    }
+}

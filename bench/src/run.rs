@@ -1,0 +1,141 @@
+//! The order of a measurement: for each case and round the floor first, then the router, each in a fresh process.
+//!
+//! Contenders of one round run right after each other, so that whatever else the machine does meets both.
+
+use std::env;
+use std::ffi::OsString;
+
+use anyhow::{Context, Result};
+
+use crate::case::{Case, Shape};
+use crate::load::{Plan, PubSub, Rpc, drive};
+use crate::process::Server;
+use crate::report::Record;
+use crate::target::{Speaks, Target};
+
+/// The contender that others are compared to.
+pub(crate) const FLOOR: &str = "floor";
+
+/// Where the load goes.
+#[derive(Debug, Clone)]
+pub(crate) enum Contender {
+    /// The relay of this program, started for each run.
+    Floor,
+    /// A router's program, started for each run.
+    Program {
+        /// Its path.
+        path: OsString,
+        /// The realm to start it with.
+        realm: String,
+        /// What the report calls it.
+        name: String,
+    },
+    /// A router that runs already, and goes on running.
+    Running {
+        /// Where it is.
+        target: Target,
+        /// Whose processor time is read.
+        pid: Option<u32>,
+        /// What the report calls it.
+        name: String,
+    },
+}
+
+/// How to measure.
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    /// How long and how much, for each run.
+    pub(crate) plan: Plan,
+    /// How often each case is repeated.
+    pub(crate) rounds: usize,
+    /// Publications under way per publisher, if not as the case has it.
+    pub(crate) window: Option<usize>,
+}
+
+/// Runs everything, reporting each run as it ends.
+pub(crate) fn run_all(
+    cases: &[Case],
+    contenders: &[Contender],
+    options: &Options,
+    mut report: impl FnMut(&Record) -> Result<()>,
+) -> Result<Vec<Record>> {
+    let mut records = Vec::new();
+    for case in cases {
+        for round in 1..=options.rounds {
+            for contender in contenders {
+                let run = u32::try_from(records.len()).unwrap_or(u32::MAX);
+                let record = run_one(case, contender, options, (round, run))
+                    .with_context(|| format!("{case} against {}", contender.name()))?;
+                report(&record)?;
+                records.push(record);
+            }
+        }
+    }
+    Ok(records)
+}
+
+fn run_one(
+    case: &Case,
+    contender: &Contender,
+    options: &Options,
+    (round, run): (usize, u32),
+) -> Result<Record> {
+    // Ended when it goes out of scope, which is after the sessions have left.
+    let server = contender.start()?;
+    let (target, pid) = match (contender, &server) {
+        (Contender::Running { target, pid, .. }, _) => (target.clone(), *pid),
+        (Contender::Floor | Contender::Program { .. }, Some(server)) => {
+            (Target::at(server.address(), contender.speaks()), Some(server.pid()))
+        }
+        (Contender::Floor | Contender::Program { .. }, None) => anyhow::bail!("it was not started"),
+    };
+    let run = std::process::id().wrapping_mul(1000).wrapping_add(run);
+    let (window, outcome) = match case.shape {
+        Shape::PubSub { publishers, subscribers } => {
+            let mut load = PubSub::join(&target, case, (publishers, subscribers), options.window, run)?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            let window = load.window();
+            load.leave();
+            (window, outcome)
+        }
+        Shape::Rpc { callers, callees, depth } => {
+            let mut load = Rpc::join(&target, case, (callers, callees), depth, run)?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            load.leave();
+            (depth, outcome)
+        }
+    };
+    Ok(Record::new(case, contender.name(), round, window, &outcome))
+}
+
+impl Contender {
+    /// What the report calls it.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Contender::Floor => FLOOR,
+            Contender::Program { name, .. } | Contender::Running { name, .. } => name,
+        }
+    }
+
+    fn speaks(&self) -> Speaks {
+        match self {
+            Contender::Floor => Speaks::Relay,
+            Contender::Program { realm, .. } => Speaks::Wamp { realm: realm.clone() },
+            Contender::Running { target, .. } => target.speaks.clone(),
+        }
+    }
+
+    fn start(&self) -> Result<Option<Server>> {
+        match self {
+            Contender::Floor => {
+                let own = env::current_exe().context("where is this program?")?;
+                let arguments = ["floor", "--listen", "127.0.0.1:0", "--with-parent"];
+                Server::start(own.as_os_str(), &arguments).map(Some)
+            }
+            Contender::Program { path, realm, .. } => {
+                Server::start(path, &["--listen", "127.0.0.1:0", "--realm", realm]).map(Some)
+            }
+            Contender::Running { .. } => Ok(None),
+        }
+    }
+}

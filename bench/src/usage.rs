@@ -1,0 +1,81 @@
+//! What a process has used, from `/proc`.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+/// A process's use of processor and memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    /// User and system time of all its threads, those that ended included.
+    pub(crate) cpu: Duration,
+    /// Resident memory in KiB.
+    pub(crate) rss_kib: u64,
+    /// The most resident memory it ever had, in KiB.
+    pub(crate) rss_peak_kib: u64,
+}
+
+impl Usage {
+    /// What this process has used so far.
+    pub(crate) fn of_self() -> Result<Self> {
+        Self::of_path("/proc/self")
+    }
+
+    /// What the process with this id has used so far.
+    pub(crate) fn of(pid: u32) -> Result<Self> {
+        Self::of_path(&format!("/proc/{pid}"))
+    }
+
+    fn of_path(folder: &str) -> Result<Self> {
+        let read = |name| fs::read_to_string(format!("{folder}/{name}")).context("the process is not there");
+        let ticks = cpu_ticks(&read("stat")?).context("unexpected format of /proc/PID/stat")?;
+        let status = read("status")?;
+        let kib = |name| kib(&status, name).context("unexpected format of /proc/PID/status");
+        let per_second = rustix::param::clock_ticks_per_second();
+        Ok(Usage {
+            cpu: Duration::from_secs_f64(ticks as f64 / per_second as f64),
+            rss_kib: kib("VmRSS:")?,
+            rss_peak_kib: kib("VmHWM:")?,
+        })
+    }
+}
+
+/// `utime` and `stime` of a line of `/proc/PID/stat`. The name, which may have anything in it, ends at the last `)`.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
+    Some(times.next()?.ok()? + times.next()?.ok()?)
+}
+
+fn kib(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_found_behind_any_name() {
+        let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 1 2 3 4 25 17 0 0 20 0 1 0 123 4096 1";
+        assert_eq!(cpu_ticks(stat), Some(42));
+        assert_eq!(cpu_ticks("42 (a"), None);
+        assert_eq!(cpu_ticks("42 (a) S 1"), None);
+    }
+
+    #[test]
+    fn memory_is_found_by_name() {
+        let status = "VmPeak:\t  9 kB\nVmHWM:\t  120 kB\nVmRSS:\t   96 kB\n";
+        assert_eq!((kib(status, "VmRSS:"), kib(status, "VmHWM:")), (Some(96), Some(120)));
+        assert_eq!(kib(status, "VmSwap:"), None);
+    }
+
+    #[test]
+    fn this_process_uses_memory() {
+        let usage = Usage::of_self().unwrap();
+        assert!(usage.rss_kib > 0 && usage.rss_peak_kib >= usage.rss_kib / 2);
+        assert!(Usage::of(std::process::id()).is_ok());
+    }
+}

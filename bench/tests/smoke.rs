@@ -1,0 +1,41 @@
+//! The program from outside: every kind of load against the floor and, where `CLOVERLEAF_BIN` names one, a router.
+
+use std::process::{Command, Output};
+
+fn bench(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_cloverleaf-bench")).args(arguments).output().expect("it can be started")
+}
+
+fn lines(output: &Output) -> Vec<String> {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_kind_of_load_comes_back_whole_and_in_order() {
+    let records = lines(&bench(&["smoke"]));
+    for kind in ["pubsub 2x3 32B rawsocket+msgpack", "rpc 2x3 depth 4 32B websocket+json"] {
+        let found = records.iter().find(|record| record.contains(kind));
+        assert!(found.is_some_and(|record| record.contains(r#""contender":"floor""#)), "{records:?}");
+    }
+    let is_router = |record: &&String| record.contains(r#""contender":"router""#);
+    let routers = records.iter().filter(is_router).count();
+    let expected = if std::env::var_os("CLOVERLEAF_BIN").is_some() { records.len() / 2 } else { 0 };
+    assert_eq!(routers, expected);
+}
+
+#[test]
+fn a_run_prints_a_record_per_round_and_a_table() {
+    let output = bench(&["run", "rpc 1x1", "--seconds", "0.05", "--warm-up", "0", "--rounds", "2"]);
+    assert_eq!(lines(&output).len(), 2);
+    let table = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(table.contains("| rpc 1x1 depth 1 32B rawsocket+msgpack | floor |"), "{table}");
+}
+
+#[test]
+fn a_target_on_another_machine_is_refused() {
+    let output = bench(&["run", "--url", "rs://192.0.2.1:8080"]);
+    assert!(!output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("loopback"));
+}
