@@ -203,7 +203,7 @@ for (const link of LINKS) {
         test('a caller discloses itself when it asks', async () => {
             const [callee, caller] = await sessions.joinMany(2);
             const seen = [];
-            await settle(callee.register(uri, (args, kwargs, details) => void seen.push(details)));
+            await settle(callee.register(uri, (args, kwargs, details) => seen.push(details)));
             await settle(caller.call(uri, [], {}, { disclose_me: true }));
             await settle(caller.call(uri));
             assert.equal(seen[0].caller, caller.id);
