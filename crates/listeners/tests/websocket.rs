@@ -204,7 +204,7 @@ fn origins_are_checked() {
 // WSK-14, ROB-02
 #[test]
 fn a_peer_that_answers_no_ping_is_dropped() {
-    let keepalive = Keepalive { interval: Duration::from_millis(60), timeout: Duration::from_millis(200) };
+    let keepalive = Keepalive { interval: Duration::from_millis(50), timeout: Duration::from_secs(1) };
     let server = Server::with(|config| {
         config.websocket.as_mut().expect("on by default").keepalive = Some(keepalive);
     });

@@ -28,7 +28,9 @@ pub(super) enum Assembled {
 impl Input {
     /// Begins with what came behind the handshake.
     pub(super) fn new(received: Vec<u8>) -> Self {
-        Input { held: received, needed: 0 }
+        // A buffer that is drained has its memory still.
+        let held = if received.is_empty() { Vec::new() } else { received };
+        Input { held, needed: 0 }
     }
 
     /// Whether something can be decoded without reading.
@@ -163,6 +165,12 @@ mod tests {
         assert_eq!(desk.read(b"c"), Some(b"abc".to_vec()));
         desk.keep(b"", 1);
         assert_eq!(desk.input.held.capacity(), 0);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_handshake() {
+        assert_eq!(Input::new(Vec::with_capacity(2048)).held.capacity(), 0);
+        assert!(Input::new(b"HELLO".to_vec()).is_ready());
     }
 
     #[test]

@@ -92,8 +92,10 @@ pub(crate) struct Connection<S> {
     alarm: Alarm,
     heartbeat: Option<Heartbeat>,
     closing: Option<Box<Closing>>,
-    /// Enabled at debug level only.
-    span: Span,
+    /// There at debug level only, and then most of what a connection holds.
+    span: Option<Box<Span>>,
+    /// Whether the session's id is in the span, and the handshake's timer gone.
+    is_settled: bool,
     peer: PeerAddress,
     place: Place,
     context: Arc<Context>,
@@ -127,6 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let Parts { stream, peer, link, wire, received, admitted, place, context } = parts;
         let span = debug_span!("connection", %peer, session = field::Empty);
         span.in_scope(|| debug!("connected: {wire}"));
+        let span = (!span.is_disabled()).then(|| Box::new(span));
         Connection {
             stream,
             link,
@@ -143,6 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             heartbeat: None,
             closing: None,
             span,
+            is_settled: false,
             peer,
             place,
             context,
@@ -177,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             proceed(self.link.poll(cx.waker(), &mut turn))?;
             // Others are woken before this connection spends time on writing.
             drop(turn);
-            self.label();
+            self.settle();
             self.flush(cx, now)?;
         }
         if self.suspended && !self.pace.holds(now) && self.link.wants_input() {
@@ -401,11 +405,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    fn label(&self) {
-        if !self.span.is_disabled()
-            && let Some(session) = self.link.session_id()
-        {
-            self.span.record("session", session.value());
+    /// Gives back what only the handshake needed, once there is a session.
+    fn settle(&mut self) {
+        if self.is_settled {
+            return;
+        }
+        let Some(session) = self.link.session_id() else { return };
+        self.is_settled = true;
+        // It is set again if there is another deadline; most sessions have none.
+        self.alarm = Alarm::default();
+        if let Some(span) = &self.span {
+            span.record("session", session.value());
         }
     }
 }
@@ -423,8 +433,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = &mut *self;
-        let span = this.span.clone();
-        let _entered = span.enter();
+        let _entered = this.span.as_deref().cloned().map(Span::entered);
         let polled = catch_unwind(AssertUnwindSafe(|| thread::with(|local| this.advance(cx, local))));
         polled.unwrap_or_else(|panic| {
             let session = catch_unwind(AssertUnwindSafe(|| this.link.session_id())).ok().flatten();
@@ -471,6 +480,6 @@ mod tests {
     #[test]
     fn an_idle_connection_is_small() {
         let size = size_of::<Connection<TcpStream>>();
-        assert!(size <= 640, "{size}");
+        assert!(size <= 576, "{size}");
     }
 }

@@ -8,22 +8,21 @@ use std::time::Duration;
 
 use router::Millis;
 
-const PAUSE_MIN: Duration = Duration::from_millis(1);
-/// The longest pause for one batch of input.
-const PAUSE_MAX: Duration = Duration::from_millis(10);
+/// The longest pause for one batch of input, in milliseconds.
+const PAUSE_MAX: u8 = 10;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     until: Option<Millis>,
-    pause: Duration,
+    pause_ms: u8,
 }
 
 impl Pace {
     /// Pauses after a batch that met a receiver which is nearly full.
     pub(super) fn slow_down(&mut self, now: Millis) {
-        self.pause = (self.pause * 2).clamp(PAUSE_MIN, PAUSE_MAX);
-        self.until = Some(now + self.pause);
+        self.pause_ms = (self.pause_ms * 2).clamp(1, PAUSE_MAX);
+        self.until = Some(now + Duration::from_millis(self.pause_ms.into()));
     }
 
     /// The last batch met no such receiver.

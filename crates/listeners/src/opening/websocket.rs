@@ -131,6 +131,7 @@ fn details(
 ) -> TransportDetails {
     let is_told = |(name, _): &&(String, String)| !UNTOLD.contains(&name.as_str());
     transport.http_headers_received = request.headers.iter().filter(is_told).cloned().collect();
+    transport.http_headers_received.shrink_to_fit();
     transport.http_headers_sent =
         config.server_header.iter().map(|server| ("server".to_owned(), server.clone())).collect();
     transport.websocket_protocol = Some(accepted.protocol.name().to_owned());
