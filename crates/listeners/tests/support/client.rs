@@ -1,3 +1,5 @@
+//! A WAMP client that does nothing on its own: it frames and takes apart, and a test says what and when.
+
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;

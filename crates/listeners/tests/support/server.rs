@@ -1,3 +1,5 @@
+//! A router behind one listener, on runtimes of its own.
+
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
