@@ -245,6 +245,22 @@ transports:
 }
 
 #[test]
+fn logs_name_the_node_and_its_workers() {
+    let directory = Directory::new();
+    let text = "
+controller: {id: greenhouse}
+workers:
+  - type: router
+    id: measurements
+    realms: [{name: realm1}]
+    transports: [{type: universal, endpoint: {type: tcp, interface: 127.0.0.1, port: 0}}]
+";
+    let router = Router::with(&["--config", &directory.write("node.yaml", text)]);
+    let line = router.process.said("a router starts");
+    assert!(line.contains("greenhouse") && line.contains("measurements"), "{line}");
+}
+
+#[test]
 fn logs_are_json_if_asked_for() {
     let router = Router::with(&["--listen", "127.0.0.1:0", "--log-format", "json", "--log-level", "debug"]);
     router.process.signal("TERM");

@@ -69,7 +69,7 @@ impl Node {
             Node { routers: Vec::new(), addresses: Vec::new(), tls: Vec::new(), listeners: Vec::new(), stop };
         let mut bound = Vec::new();
         for worker in config.workers {
-            node.add(worker, runtimes, &mut bound)?;
+            node.add(config.node_id.as_deref(), worker, runtimes, &mut bound)?;
         }
         for listener in bound {
             let mut stopping = stopping.clone();
@@ -83,11 +83,19 @@ impl Node {
 
     fn add(
         &mut self,
+        node: Option<&str>,
         worker: WorkerConfig,
         runtimes: &[Handle],
         bound: &mut Vec<Listener>,
     ) -> Result<(), StartError> {
         let router = Router::new(worker.router)?;
+        tracing::info!(
+            node,
+            worker = worker.id,
+            realms = router.realms().len(),
+            transports = worker.listeners.len(),
+            "a router starts"
+        );
         for config in worker.listeners {
             let describe = ListeningAt::of(&config);
             let listener = Listener::bind(config, Arc::clone(&router), runtimes)?;
