@@ -89,13 +89,7 @@ impl Node {
         bound: &mut Vec<Listener>,
     ) -> Result<(), StartError> {
         let router = Router::new(worker.router)?;
-        tracing::info!(
-            node,
-            worker = worker.id,
-            realms = router.realms().len(),
-            transports = worker.listeners.len(),
-            "a router starts"
-        );
+        let transports = worker.listeners.len();
         for config in worker.listeners {
             let describe = ListeningAt::of(&config);
             let listener = Listener::bind(config, Arc::clone(&router), runtimes)?;
@@ -103,6 +97,13 @@ impl Node {
             self.tls.extend(listener.tls());
             bound.push(listener);
         }
+        tracing::info!(
+            node,
+            worker = worker.id,
+            realms = router.realms().len(),
+            transports,
+            "a router starts"
+        );
         self.routers.push(router);
         Ok(())
     }
