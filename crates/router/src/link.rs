@@ -81,6 +81,8 @@ pub struct Link {
     deferred: Option<Box<Deferred>>,
     /// The task to wake; a session that opens gets it from here.
     waker: Option<Waker>,
+    /// The moment of the last poll.
+    now: Millis,
 }
 
 #[derive(Debug)]
@@ -137,6 +139,7 @@ impl Link {
             deadline: Some(now + router.limits.handshake_timeout),
             deferred: None,
             waker: None,
+            now,
         }
     }
 
@@ -192,6 +195,7 @@ impl Link {
     /// Registers the task to be woken, and takes in what other threads left for this session.
     pub fn poll(&mut self, waker: &Waker, turn: &mut Turn<'_>) -> Flow {
         turn.owner = self.session_id();
+        self.now = turn.now;
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.waker = Some(waker.clone());
         }
@@ -274,7 +278,7 @@ impl Link {
     /// So many bytes of what was taken are on the wire.
     pub fn sent(&mut self, bytes: usize) {
         match &self.state {
-            State::Established(session) => session.peer.mailbox().sent(bytes),
+            State::Established(session) => session.peer.mailbox().sent(bytes, self.now),
             _ => self.outbox.sent(bytes),
         }
     }
@@ -469,7 +473,7 @@ impl Link {
             tracing::warn!(peer = %self.transport.peer, "WELCOME is longer than the client accepts");
             return NORMAL;
         }
-        let (format, limits, transport) = (self.format, self.router.limits, Arc::clone(&self.transport));
+        let (format, limits, transport) = (self.format, Arc::clone(&self.router.limits), Arc::clone(&self.transport));
         let waker = self.waker.clone();
         let peer =
             Peer::new(id, identity, roles, format, self.message_bytes_max, limits, transport, outbox, waker);

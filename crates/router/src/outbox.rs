@@ -192,15 +192,6 @@ pub(crate) enum Frame<'a> {
     Shared(Bytes),
 }
 
-impl Frame<'_> {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Frame::Copied(bytes) => bytes.len(),
-            Frame::Shared(bytes) => bytes.len(),
-        }
-    }
-}
-
 /// Bytes on their way to one socket, owned by the connection's task.
 #[derive(Debug, Default)]
 pub struct Output {

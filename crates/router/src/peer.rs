@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
+use std::time::Duration;
 
 use transport::Framing;
 use wamp::message::Message;
@@ -22,7 +23,11 @@ use crate::decision::Resolution;
 use crate::identity::{Format, Identity, Origin, TransportDetails};
 use crate::lock::lock;
 use crate::outbox::{Frame, Outbox, Output, TooLong};
+use crate::time::Millis;
 use crate::worker::Turn;
+
+/// How long ago a peer may have taken its last bytes to count as one that still reads, for whom a publisher is paced.
+const DRAINING: Duration = Duration::from_millis(200);
 
 /// An open session, shared by whoever may send to it.
 #[derive(Debug)]
@@ -33,7 +38,7 @@ pub struct Peer {
     pub(crate) format: Format,
     /// The longest message this peer takes.
     pub(crate) message_bytes_max: usize,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) transport: Arc<TransportDetails>,
     mailbox: Mutex<Mailbox>,
     pub(crate) holdings: Mutex<Holdings>,
@@ -55,8 +60,8 @@ pub(crate) struct Mailbox {
     dirty: bool,
     /// Set by whoever ends the session; nothing is accepted from then on but what the owner itself appends.
     ending: Option<Ending>,
-    /// The peer took bytes since a publisher last waited for it.
-    draining: bool,
+    /// When the peer last took bytes.
+    drained_at: Millis,
     /// Events dropped because of [`SlowConsumer::Drop`] or of the peer's message limit.
     events_dropped: u64,
     pub(crate) resolution: Option<Resolution>,
@@ -96,12 +101,12 @@ impl Peer {
         roles: ClientRoles,
         format: Format,
         message_bytes_max: usize,
-        limits: Limits,
+        limits: Arc<Limits>,
         transport: Arc<TransportDetails>,
         outbox: Outbox,
         waker: Option<Waker>,
     ) -> Self {
-        let mailbox = Mailbox { outbox, waker, draining: true, ..Mailbox::default() };
+        let mailbox = Mailbox { outbox, waker, ..Mailbox::default() };
         Peer {
             id,
             identity,
@@ -156,17 +161,15 @@ impl Peer {
         }
         let soft = self.limits.outbox_bytes_soft;
         let queued = mailbox.outbox.queued();
-        if queued + frame.len() > soft {
+        if queued > soft {
             if self.limits.slow_consumer == SlowConsumer::Disconnect {
-                mailbox.ending = Some(Ending::SlowConsumer { queued });
-                mailbox.touch(self, turn);
+                mailbox.cut_off(self, turn);
                 return Sent::Gone;
             }
             mailbox.events_dropped += 1;
             return Sent::Full;
         }
-        if queued > soft / 4 * 3 && mailbox.draining {
-            mailbox.draining = false;
+        if queued > soft / 4 * 3 && turn.now < mailbox.drained_at + DRAINING {
             turn.pace();
         }
         mailbox.outbox.push(self.format.framing, frame);
@@ -246,9 +249,9 @@ impl Mailbox {
         self.outbox.take(framing, output)
     }
 
-    pub(crate) fn sent(&mut self, bytes: usize) {
+    pub(crate) fn sent(&mut self, bytes: usize, now: Millis) {
         self.outbox.sent(bytes);
-        self.draining = true;
+        self.drained_at = now;
     }
 
     pub(crate) fn push_raw(&mut self, framing: Framing, bytes: &[u8]) {
@@ -305,8 +308,7 @@ impl Mailbox {
         }
         match self.outbox.append(peer.format.framing, peer.message_bytes_max, body) {
             Ok(()) if self.outbox.queued() > bound => {
-                self.ending = Some(Ending::SlowConsumer { queued: self.outbox.queued() });
-                self.touch(peer, turn);
+                self.cut_off(peer, turn);
                 Sent::Gone
             }
             Ok(()) => {
@@ -315,6 +317,14 @@ impl Mailbox {
             }
             Err(TooLong) => Sent::TooLong,
         }
+    }
+
+    /// Ends the session of a peer that doesn't read. Its task may well wait for nothing but the socket, having been told of
+    /// what is queued long ago, so it is woken in any case.
+    fn cut_off(&mut self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
+        self.ending = Some(Ending::SlowConsumer { queued: self.outbox.queued() });
+        self.dirty = true;
+        turn.touch(peer);
     }
 
     /// Has the owner woken at the end of the turn.

@@ -16,7 +16,7 @@ use crate::realm::Realm;
 /// See the module.
 #[derive(Debug)]
 pub struct Router {
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) agent: Option<String>,
     id_key: [u8; 16],
     realms: RwLock<HashMap<String, Arc<Realm>>>,
@@ -66,7 +66,7 @@ impl Router {
     /// The first thing in `config` that cannot be.
     pub fn new(config: RouterConfig) -> Result<Arc<Router>, ConfigError> {
         let router = Router {
-            limits: config.limits,
+            limits: Arc::new(config.limits),
             agent: config.agent,
             // The same ids for the same subscriptions, after a restart too.
             id_key: *b"cloverleaf.ids.1",
