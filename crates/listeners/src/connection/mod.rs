@@ -35,6 +35,7 @@ use router::{Flow, Link, Millis, Output, Turn};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::{Span, debug, debug_span, error, field, warn};
 use transport::FrameError;
+use wamp::SessionId;
 
 use self::alarm::Alarm;
 use self::closing::Closing;
