@@ -65,7 +65,7 @@ struct Run {
     /// How often each case is run.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=99))]
     rounds: u8,
-    /// Publications under way per publisher, instead of what fits the case.
+    /// Publications under way, all publishers together, instead of what fits the case.
     #[arg(long)]
     window: Option<u16>,
     /// Don't run the floor.

@@ -48,7 +48,7 @@ pub(crate) struct Options {
     pub(crate) plan: Plan,
     /// How often each case is repeated.
     pub(crate) rounds: usize,
-    /// Publications under way per publisher, if not as the case has it.
+    /// Publications under way, all publishers together, if not as fits the case.
     pub(crate) window: Option<usize>,
 }
 

@@ -1,7 +1,7 @@
 //! Publishers and subscribers of one topic.
 //!
-//! A publisher has at most a window of publications open, which are those that some subscriber still lacks, and sends
-//! again when a quarter of the window is free, all of it in one write.
+//! A publisher has at most its share of a window of publications open, which are those that some subscriber still
+//! lacks, and sends again when a quarter of its share is free, all of it in one write.
 
 use std::time::Instant;
 
@@ -20,19 +20,23 @@ use crate::latency::Histogram;
 use crate::stamp::{Reader, Stamp, Stamped};
 use crate::target::{Speaks, Target};
 
-/// Publications under way per publisher, unless the payload is large or the subscribers are many.
-const WINDOW: usize = 256;
-const WINDOW_MIN: usize = 16;
-/// So many bytes of payload may be under way per publisher and subscriber.
+/// Publications under way of all publishers together, unless the payload is large or the subscribers are many. Small
+/// enough that batches stay short, as they are where publishers don't wait for each other; large enough that neither
+/// side runs dry.
+const WINDOW: usize = 48;
+/// So many bytes of payload may be under way to each subscriber.
 const WINDOW_BYTES: usize = 1 << 20;
-/// So many events may be under way per publisher.
-const WINDOW_EVENTS: usize = 1 << 16;
+/// So many events may be under way to all subscribers.
+const WINDOW_EVENTS: usize = 1 << 14;
+/// At least so many publications are under way all the same.
+const WINDOW_MIN: usize = 8;
 
 /// The sessions of one run, subscribers first: their index is their token.
 pub(crate) struct PubSub {
     target: Target,
     serializer: Serializer,
     topic: String,
+    /// Publications that each publisher may have under way.
     window: usize,
     subscribers: Vec<Connection>,
     publishers: Vec<Publisher>,
@@ -73,7 +77,9 @@ impl PubSub {
             publishers: (0..publishers).map(publisher).collect::<Result<_>>()?,
             target: target.clone(),
             serializer: case.wire.serializer,
-            window: window.unwrap_or_else(|| default_window(case.payload, subscribers)),
+            window: window
+                .unwrap_or_else(|| default_window(case.payload, subscribers))
+                .div_ceil(publishers.max(1)),
             ledger: Ledger::new(publishers, subscribers),
             stamped: Stamped::new(case.wire.serializer, case.payload)?,
             readers: vec![Reader::new(case.payload); subscribers],
@@ -198,10 +204,10 @@ mod tests {
 
     #[test]
     fn windows_shrink_with_payload_and_fan_out() {
-        assert_eq!(default_window(32, 10), 256);
-        assert_eq!(default_window(1024, 10), 256);
+        assert_eq!(default_window(32, 10), 48);
+        assert_eq!(default_window(1024, 10), 48);
         assert_eq!(default_window(65_536, 10), 16);
-        assert_eq!(default_window(32, 1000), 65);
-        assert_eq!(default_window(32, 10_000), 16);
+        assert_eq!(default_window(32, 1000), 16);
+        assert_eq!(default_window(32, 10_000), 8);
     }
 }
