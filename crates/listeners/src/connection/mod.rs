@@ -35,7 +35,6 @@ use router::{Flow, Link, Millis, Output, Turn};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tracing::{Span, debug, debug_span, error, field, warn};
 use transport::FrameError;
-use wamp::SessionId;
 
 use self::alarm::Alarm;
 use self::closing::Closing;
