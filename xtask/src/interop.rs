@@ -17,6 +17,9 @@ use crate::task::{Outcome, expect_only};
 /// The variable by which the suites find the router; setting it keeps this task from building one.
 const BINARY: &str = "CLOVERLEAF_BIN";
 
+/// A JavaScript test file that has left something running would else keep the runner waiting for ever.
+const FILE_TIMEOUT_MS: &str = "120000";
+
 /// Runs the suites that `args` name, or all of them; a failing one doesn't keep the others from running.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<Outcome> {
     expect_only(args, &["python", "wire", "js"])?;
@@ -80,7 +83,7 @@ fn node(repo: &Repo, target: &Path, binary: &Path) -> Result<()> {
     }
     process::run(
         Command::new("node")
-            .args(["--test", "--test-reporter", "spec"])
+            .args(["--test", "--test-reporter", "spec", "--test-timeout", FILE_TIMEOUT_MS])
             .args(tests)
             .env(BINARY, binary)
             .current_dir(repo.path(directory)),
