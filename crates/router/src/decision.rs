@@ -162,7 +162,7 @@ pub(crate) enum Asker {
 }
 
 /// Where the answer for a connection without a session is left.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Waiting {
     inner: Mutex<(Option<Resolution>, Option<Waker>)>,
 }
@@ -219,6 +219,11 @@ impl Drop for Ticket {
 }
 
 impl Waiting {
+    /// `waker`: the task to wake, as far as it is known yet.
+    pub(crate) fn new(waker: Option<Waker>) -> Self {
+        Waiting { inner: Mutex::new((None, waker)) }
+    }
+
     fn leave(&self, resolution: Resolution) {
         let mut inner = lock(&self.inner);
         inner.0 = Some(resolution);

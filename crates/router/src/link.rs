@@ -31,7 +31,7 @@ use crate::decision::{
 use crate::identity::{Format, Identity, TransportDetails};
 use crate::outbox::{Outbox, Output};
 use crate::peer::{Ending, Peer};
-use crate::realm::Realm;
+use crate::realm::{NotAdded, Realm};
 use crate::router::{Router, announced_roles};
 use crate::session::{Reaction, Session};
 use crate::time::Millis;
@@ -357,7 +357,7 @@ impl Link {
         let Some(realm) = self.router.realm(name) else {
             return self.abort(error_uri::NO_SUCH_REALM, &format!("there is no realm {name:?}"));
         };
-        let waiting = Arc::new(Waiting::default());
+        let waiting = Arc::new(Waiting::new(self.waker.clone()));
         let id = self.free_session_id(turn);
         let random = [turn.random(), turn.random()];
         let request = HelloRequest {
@@ -478,13 +478,18 @@ impl Link {
         let peer =
             Peer::new(id, identity, roles, format, self.message_bytes_max, limits, transport, outbox, waker);
         let peer = Arc::new(peer);
-        if !realm.add(&peer) {
-            tracing::warn!(
-                realm = realm.name(),
-                "a client was turned away: the realm has all the sessions it may have"
-            );
+        if let Err(not_added) = realm.add(&peer) {
             self.outbox = Outbox::default();
-            return self.abort(error_uri::UNAVAILABLE, "the realm has all the sessions it may have");
+            return match not_added {
+                NotAdded::Full => {
+                    tracing::warn!(
+                        realm = realm.name(),
+                        "a client was turned away: the realm has all the sessions it may have"
+                    );
+                    self.abort(error_uri::UNAVAILABLE, "the realm has all the sessions it may have")
+                }
+                NotAdded::Closed(reason) => self.abort(reason, "the realm was closed meanwhile"),
+            };
         }
         tracing::debug!(session = %id, realm = realm.name(), authid = %peer.identity.authid,
             authrole = %peer.identity.authrole, peer = %self.transport.peer, "session open");

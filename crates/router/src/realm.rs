@@ -23,8 +23,24 @@ pub struct Realm {
     roles: RwLock<HashMap<String, Arc<Role>>>,
     pub(crate) broker: Broker,
     pub(crate) dealer: Dealer,
-    sessions: RwLock<HashMap<SessionId, Arc<Peer>>>,
+    sessions: RwLock<Sessions>,
     session_count: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Sessions {
+    open: HashMap<SessionId, Arc<Peer>>,
+    /// Why no more are let in, once the realm is closed.
+    closed: Option<&'static str>,
+}
+
+/// Why a session can't open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAdded {
+    /// There are as many as there may be.
+    Full,
+    /// The realm is closed, for this reason.
+    Closed(&'static str),
 }
 
 impl Realm {
@@ -54,12 +70,12 @@ impl Realm {
 
     /// The open session of an id.
     pub fn session(&self, id: SessionId) -> Option<Arc<Peer>> {
-        read(&self.sessions).get(&id).cloned()
+        read(&self.sessions).open.get(&id).cloned()
     }
 
     /// All open sessions.
     pub fn sessions(&self) -> Vec<Arc<Peer>> {
-        read(&self.sessions).values().cloned().collect()
+        read(&self.sessions).open.values().cloned().collect()
     }
 
     /// The subscription of an id.
@@ -114,9 +130,14 @@ impl Realm {
         true
     }
 
-    /// Says GOODBYE to all sessions.
+    /// Says GOODBYE to all sessions, and lets no more in.
     pub fn close(&self, reason: &'static str) {
-        for peer in self.sessions() {
+        let peers: Vec<_> = {
+            let mut sessions = write(&self.sessions);
+            sessions.closed = Some(reason);
+            sessions.open.values().cloned().collect()
+        };
+        for peer in peers {
             peer.end(Ending::Goodbye { reason: Cow::Borrowed(reason), message: None });
         }
     }
@@ -125,15 +146,18 @@ impl Realm {
         read(&self.roles).get(name).cloned()
     }
 
-    /// Adds a session; false if there are as many as there may be.
-    pub(crate) fn add(&self, peer: &Arc<Peer>) -> bool {
+    /// Adds a session that is about to open.
+    pub(crate) fn add(&self, peer: &Arc<Peer>) -> Result<(), NotAdded> {
         let mut sessions = write(&self.sessions);
-        if sessions.len() >= peer.limits.sessions_max || sessions.contains_key(&peer.id) {
-            return false;
+        if let Some(reason) = sessions.closed {
+            return Err(NotAdded::Closed(reason));
         }
-        sessions.insert(peer.id, Arc::clone(peer));
-        self.session_count.store(sessions.len(), Ordering::Relaxed);
-        true
+        if sessions.open.len() >= peer.limits.sessions_max || sessions.open.contains_key(&peer.id) {
+            return Err(NotAdded::Full);
+        }
+        sessions.open.insert(peer.id, Arc::clone(peer));
+        self.session_count.store(sessions.open.len(), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes out all of a session whose mailbox is closed: its calls, invocations, registrations, subscriptions
@@ -144,8 +168,8 @@ impl Realm {
         self.dealer.caller_left(peer, turn);
         self.broker.remove_session(peer);
         let mut sessions = write(&self.sessions);
-        sessions.remove(&peer.id);
-        self.session_count.store(sessions.len(), Ordering::Relaxed);
+        sessions.open.remove(&peer.id);
+        self.session_count.store(sessions.open.len(), Ordering::Relaxed);
     }
 
     /// The trust level configured for what a role does at a URI: the best match, as with permissions (TRL-01).
