@@ -46,6 +46,8 @@ pub struct Connection {
     closed: Option<(u16, &'static str)>,
     /// What the last message led to.
     flow: Flow,
+    /// Some turn asked this connection to pause before it reads on.
+    paced: bool,
     output: Output,
 }
 
@@ -73,6 +75,7 @@ impl Connection {
             stalled: false,
             closed: None,
             flow: Flow::Continue,
+            paced: false,
             output: Output::new(),
         }
     }
@@ -100,9 +103,11 @@ impl Connection {
         while self.closed.is_none() && self.link.wants_input() {
             let Some(message) = self.input.pop_front() else { break };
             busy = true;
+            // Nothing more is polled in here: whatever waits from now on has to wake the task.
             self.flow = self.link.receive(&message, turn);
             self.follow(self.flow, turn);
         }
+        self.paced |= turn.should_pace();
         self.flush() || busy
     }
 
@@ -136,6 +141,8 @@ impl Connection {
     /// The client stops reading, or reads on.
     pub fn stall(&mut self, stalled: bool) {
         self.stalled = stalled;
+        // A transport that can be written to again wakes its task.
+        self.woken.0.store(true, Ordering::SeqCst);
     }
 
     /// Takes the next message that came.
@@ -156,6 +163,11 @@ impl Connection {
     /// What the last message that the router read led to.
     pub fn flow(&self) -> Flow {
         self.flow
+    }
+
+    /// Whether the router wanted this connection to pause for a slow receiver, since this was last asked.
+    pub fn take_paced(&mut self) -> bool {
+        std::mem::take(&mut self.paced)
     }
 
     /// How many messages the router hasn't read yet.

@@ -40,5 +40,5 @@ pub mod vectors;
 pub use connection::{Connection, Wire};
 pub use net::{Client, Net};
 pub use received::{IntoValue, Received};
-pub use serde_json::json;
+pub use serde_json::{Value as Json, json};
 pub use setup::{Setup, all_roles};
