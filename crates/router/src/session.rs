@@ -155,8 +155,7 @@ impl Session {
     }
 
     fn reject(&self, kind: MessageType, request: RequestId, rejection: &Rejection, turn: &mut Turn<'_>) {
-        let mut buffer = Vec::new();
-        self.peer.send(dealer::error(kind, request, rejection, self.peer.format, &mut buffer), turn);
+        dealer::send_rejection(&mut self.peer.mailbox(), &self.peer, kind, request, rejection, turn);
     }
 
     /// Answers a request whose options are wrong: as CALL where it is a CANCEL, and not at all where it is a PUBLISH that

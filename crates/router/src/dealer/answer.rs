@@ -6,6 +6,7 @@ use wamp::message::{CancelMode, Error, MessageType, Result as ResultMessage, Res
 use wamp::role::{ClientRole, Features};
 use wamp::{Payload, RequestId, error_uri};
 
+use super::dispatch::send_rejection;
 use super::table::{Assigned, Call};
 use super::{Callee, Dealer};
 use crate::peer::{Mailbox, Peer, Sent};
@@ -119,6 +120,12 @@ impl Dealer {
             return Ok(());
         }
         let caller = &call.caller;
+        if options.passthru.ppt_scheme().is_some() && !takes_ppt(caller) {
+            self.refuse_ppt(peer, request, &call, turn);
+            let assigned = Assigned { callee, invocation: request };
+            self.interrupt(&assigned, CancelMode::KillNoWait, error_uri::CANCELED, turn);
+            return Ok(());
+        }
         let mut buffer = Vec::new();
         let payload = payload.in_serializer(caller.format.serializer, &mut buffer);
         let sent = {
@@ -173,11 +180,7 @@ impl Dealer {
     fn refuse_ppt(&self, peer: &Arc<Peer>, request: RequestId, call: &Arc<Call>, turn: &mut Turn<'_>) {
         let rejection = Rejection::new(error_uri::FEATURE_NOT_SUPPORTED)
             .because("the caller did not announce payload_passthru_mode");
-        let mut buffer = Vec::new();
-        peer.send(
-            super::dispatch::error(MessageType::Yield, request, &rejection, peer.format, &mut buffer),
-            turn,
-        );
+        send_rejection(&mut peer.mailbox(), peer, MessageType::Yield, request, &rejection, turn);
         self.finish(call, &rejection, turn);
     }
 
@@ -205,10 +208,6 @@ fn too_long() -> Rejection {
 /// The answer that was too long for its caller becomes an error that is not (RAW-20).
 fn answer_too_long(call: &Arc<Call>, mailbox: &mut Mailbox, sent: Sent, turn: &mut Turn<'_>) {
     if sent == Sent::TooLong {
-        let mut buffer = Vec::new();
-        let caller = &call.caller;
-        let error =
-            super::dispatch::error(MessageType::Call, call.request, &too_long(), caller.format, &mut buffer);
-        mailbox.send(caller, error, turn);
+        send_rejection(mailbox, &call.caller, MessageType::Call, call.request, &too_long(), turn);
     }
 }

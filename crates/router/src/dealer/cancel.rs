@@ -5,11 +5,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use wamp::message::{Cancel, CancelMode, Interrupt};
+use wamp::message::{Cancel, CancelMode, Interrupt, MessageType};
 use wamp::role::Features;
 use wamp::{RequestId, error_uri};
 
 use super::Dealer;
+use super::dispatch::send_rejection;
 use super::table::{Assigned, Call};
 use crate::peer::{Mailbox, Peer};
 use crate::rejection::Rejection;
@@ -22,9 +23,13 @@ impl Dealer {
         let mut mailbox = peer.mailbox();
         let Some(entry) = mailbox.calls.find_mut(cancel.request) else { return };
         let assigned = entry.assigned.clone();
-        let interruptible =
-            assigned.as_ref().is_none_or(|assigned| assigned.callee.can(Features::CALL_CANCELING));
-        if mode == CancelMode::Kill && interruptible && (assigned.is_some() || entry.reroute.is_some()) {
+        // A call without a callee is between two of them, or waits in a queue: in the one case it is the next callee that
+        // gets INTERRUPT, in the other there is nobody to wait for.
+        let waits_for_answer = match &assigned {
+            Some(assigned) => assigned.callee.can(Features::CALL_CANCELING),
+            None => entry.attempts() > 0,
+        };
+        if mode == CancelMode::Kill && waits_for_answer {
             let again = std::mem::replace(&mut entry.killing, true);
             drop(mailbox);
             if let (Some(assigned), false) = (assigned, again) {
@@ -35,6 +40,8 @@ impl Dealer {
         let rejection = Rejection::new(error_uri::CANCELED).because("the call was canceled by its caller");
         let call = end(peer, mailbox, cancel.request, &rejection, turn);
         if let Some(call) = call {
+            // A callee that can't be told is left to work for nobody (CAN-07).
+            let mode = if mode == CancelMode::Kill { CancelMode::Skip } else { mode };
             self.let_go(&call, assigned, mode, error_uri::CANCELED, turn);
         }
     }
@@ -71,7 +78,7 @@ impl Dealer {
         turn: &mut Turn<'_>,
     ) {
         match assigned {
-            None => Self::forget_queued(call),
+            None => self.forget_queued(call, turn),
             Some(assigned) => self.interrupt(&assigned, mode, reason, turn),
         }
     }
@@ -114,14 +121,6 @@ fn end(
     turn: &mut Turn<'_>,
 ) -> Option<Arc<Call>> {
     let entry = mailbox.calls.remove_request(request)?;
-    let mut buffer = Vec::new();
-    let error = super::dispatch::error(
-        wamp::message::MessageType::Call,
-        request,
-        rejection,
-        peer.format,
-        &mut buffer,
-    );
-    mailbox.send(peer, error, turn);
+    send_rejection(&mut mailbox, peer, MessageType::Call, request, rejection, turn);
     Some(entry.call)
 }

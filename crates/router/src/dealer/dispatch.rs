@@ -13,7 +13,7 @@ use super::registration::{Callee, Registration};
 use super::table::{Assigned, Call, Entry, Invocation, KeptPayload, Reroute};
 use super::{Dealer, Target};
 use crate::lock::lock;
-use crate::peer::{Peer, Sent};
+use crate::peer::{Mailbox, Peer, Sent};
 use crate::rejection::Rejection;
 use crate::roster::Place;
 use crate::worker::Turn;
@@ -83,15 +83,17 @@ impl Dealer {
             disclose: terms.disclose,
             trustlevel: terms.trustlevel,
             timeout: terms.timeout,
+            due: terms.timeout.map(|timeout| turn.now + std::time::Duration::from_millis(timeout)),
+            may_forward_timeout: !terms.never_forward_timeout,
             passthru: options.passthru.into_owned(),
         });
-        self.insert(&call, &target, &payload, turn)?;
+        self.insert(&call, &target, &payload)?;
         if target.registration.queued.load(Ordering::Relaxed) > 0 {
             // Others came first.
             self.enqueue(&call, &payload, call.progressive, turn);
             return Ok(());
         }
-        match self.assign(&call, &target.callees, &payload, &[], terms.never_forward_timeout, turn) {
+        match self.assign(&call, &target.callees, &payload, &[], turn) {
             Ok(()) => {}
             Err(Refused::Busy) => self.enqueue(&call, &payload, call.progressive, turn),
             Err(refused) => self.fail(&call, refused, turn),
@@ -100,16 +102,9 @@ impl Dealer {
     }
 
     /// **A**: the call gets its entry.
-    fn insert(
-        &self,
-        call: &Arc<Call>,
-        target: &Target,
-        payload: &Payload<'_>,
-        turn: &mut Turn<'_>,
-    ) -> Result<(), Rejection> {
+    fn insert(&self, call: &Arc<Call>, target: &Target, payload: &Payload<'_>) -> Result<(), Rejection> {
         let reroute = (target.may_reroute && !call.progressive)
             .then(|| Box::new(Reroute { payload: KeptPayload::new(payload), tried: Vec::new() }));
-        let deadline = call.timeout.map(|timeout| turn.now + std::time::Duration::from_millis(timeout));
         let peer = &call.caller;
         let mut mailbox = peer.mailbox();
         if mailbox.calls.len() >= peer.limits.pending_calls_max {
@@ -118,7 +113,7 @@ impl Dealer {
         mailbox.calls.insert(Entry {
             call: Arc::clone(call),
             assigned: None,
-            deadline,
+            deadline: call.due,
             killing: false,
             progressed: false,
             open: call.progressive,
@@ -147,8 +142,11 @@ impl Dealer {
         };
         let progress = message.options.progress;
         match assigned {
-            None => self.enqueue(&call, &message.payload, progress, turn),
-            Some(assigned) => self.forward(&call, &assigned, &message.payload, progress, turn),
+            Some(assigned) if call.registration.queued.load(Ordering::Relaxed) == 0 => {
+                self.forward(&call, &assigned, &message.payload, progress, turn);
+            }
+            // What came before it may still be in the queue.
+            _ => self.enqueue_part(&call, &message.payload, progress, turn),
         }
         true
     }
@@ -194,7 +192,6 @@ impl Dealer {
         callees: &[Arc<Callee>],
         payload: &Payload<'_>,
         tried: &[Place],
-        never_forward_timeout: bool,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refused> {
         let mut why = Refused::Gone;
@@ -202,10 +199,10 @@ impl Dealer {
             let Some(callee) = callees.get(index).filter(|callee| !tried.contains(&callee.place)) else {
                 continue;
             };
-            match self.invoke(call, callee, payload, never_forward_timeout, turn) {
+            match self.invoke(call, callee, payload, turn) {
                 Ok(invocation) => {
                     let assigned = Assigned { callee: Arc::clone(callee), invocation };
-                    self.record(call, &assigned, never_forward_timeout, turn);
+                    self.record(call, &assigned, tried.len(), turn);
                     return Ok(());
                 }
                 // A callee that will be free is a better reason than one that is gone.
@@ -223,7 +220,6 @@ impl Dealer {
         call: &Arc<Call>,
         callee: &Arc<Callee>,
         payload: &Payload<'_>,
-        never_forward_timeout: bool,
         turn: &mut Turn<'_>,
     ) -> Result<RequestId, Refused> {
         let peer = &callee.peer;
@@ -247,10 +243,7 @@ impl Dealer {
             return Err(Refused::Full);
         }
         let id = mailbox.invocations.next();
-        let mut message = call.invocation(callee, id, payload, call.progressive);
-        if never_forward_timeout {
-            message.details.timeout = None;
-        }
+        let message = call.invocation(callee, id, payload, call.progressive);
         match mailbox.try_send(peer, message, turn) {
             Sent::Queued => {
                 let (call, callee) = (Arc::clone(call), Arc::clone(callee));
@@ -265,24 +258,20 @@ impl Dealer {
     }
 
     /// **A**: the entry learns who works at it; and what happened to it meanwhile is told to the callee.
-    fn record(
-        &self,
-        call: &Arc<Call>,
-        assigned: &Assigned,
-        never_forward_timeout: bool,
-        turn: &mut Turn<'_>,
-    ) {
-        let callee_minds = assigned.callee.minds_timeouts() && !never_forward_timeout;
+    ///
+    /// `attempt`: how many callees had handed the call back. By now this one may have, too, and another may have got the
+    /// call and be recorded, or not yet; so it only counts while the entry knows of no later attempt.
+    fn record(&self, call: &Arc<Call>, assigned: &Assigned, attempt: usize, turn: &mut Turn<'_>) {
         let mode = {
             let mut mailbox = call.caller.mailbox();
             match mailbox.calls.entry(call) {
                 None => message::CancelMode::KillNoWait,
                 Some(entry) => {
-                    if entry.assigned.is_none() {
+                    if entry.attempts() == attempt {
                         entry.assigned = Some(assigned.clone());
-                    }
-                    if callee_minds {
-                        entry.deadline = None;
+                        if call.is_minded_by(&assigned.callee) {
+                            entry.deadline = None;
+                        }
                     }
                     if !entry.killing {
                         return;
@@ -291,6 +280,13 @@ impl Dealer {
                 }
             }
         };
+        if mode == message::CancelMode::Kill && !assigned.callee.can(Features::CALL_CANCELING) {
+            // It can't be told, so the caller needn't wait for it (CAN-07).
+            let why = "the call was canceled by its caller";
+            self.finish(call, &Rejection::new(error_uri::CANCELED).because(why), turn);
+            self.interrupt(assigned, message::CancelMode::Skip, error_uri::CANCELED, turn);
+            return;
+        }
         self.interrupt(assigned, mode, error_uri::CANCELED, turn);
     }
 
@@ -300,18 +296,24 @@ impl Dealer {
             let mut mailbox = call.caller.mailbox();
             let Some(entry) = mailbox.calls.entry(call) else { return };
             entry.assigned = None;
-            if entry.killing || entry.progressed {
+            let reroute = if entry.killing || entry.progressed {
                 None
             } else {
                 entry.reroute.as_mut().map(|reroute| {
                     reroute.tried.push(from.place);
                     (**reroute).clone()
                 })
+            };
+            // The next callee may not see to the timeout, which runs over all attempts (RER-06).
+            if let (Some(due), None) = (call.due, entry.deadline) {
+                mailbox.calls.restore_deadline(call, due);
+                mailbox.touch(&call.caller, turn);
             }
+            reroute
         };
         let assigned = reroute.is_some_and(|reroute| {
             let callees = call.registration.callees.list();
-            self.assign(call, &callees, &reroute.payload.borrow(), &reroute.tried, false, turn).is_ok()
+            self.assign(call, &callees, &reroute.payload.borrow(), &reroute.tried, turn).is_ok()
         });
         if !assigned {
             let why = format!("no callee of <{}> is available", call.registration.uri);
@@ -319,22 +321,50 @@ impl Dealer {
         }
     }
 
-    /// Puts a call, or the continuation of one that waits already, into its registration's queue.
+    /// Puts a call into its registration's queue.
     fn enqueue(&self, call: &Arc<Call>, payload: &Payload<'_>, progress: bool, turn: &mut Turn<'_>) {
-        let registration = &call.registration;
         let accepted = {
-            let mut queue = lock(&registration.queue);
-            match &mut *queue {
-                Some(queue) if queue.len() < self.queued_calls_max => {
-                    let payload = KeptPayload::new(payload);
-                    queue.push_back(QueuedCall { call: Arc::clone(call), payload, progress });
-                    registration.queued.store(queue.len(), Ordering::Relaxed);
-                    Ok(())
-                }
-                Some(_) => Err(Refused::Busy),
-                None => Err(Refused::Gone),
-            }
+            let mut queue = lock(&call.registration.queue);
+            self.push(&mut queue, call, payload, progress)
         };
+        self.enqueued(call, accepted, turn);
+    }
+
+    /// Puts the continuation of a call that waits into its registration's queue; if that got a callee meanwhile, which
+    /// happens under the queue's lock, the continuation follows it.
+    fn enqueue_part(&self, call: &Arc<Call>, payload: &Payload<'_>, progress: bool, turn: &mut Turn<'_>) {
+        let accepted = {
+            let mut queue = lock(&call.registration.queue);
+            if let Some(assigned) = call.assigned() {
+                self.forward(call, &assigned, payload, progress, turn);
+                return;
+            }
+            self.push(&mut queue, call, payload, progress)
+        };
+        self.enqueued(call, accepted, turn);
+    }
+
+    fn push(
+        &self,
+        queue: &mut Option<VecDeque<QueuedCall>>,
+        call: &Arc<Call>,
+        payload: &Payload<'_>,
+        progress: bool,
+    ) -> Result<(), Refused> {
+        match queue {
+            Some(queue) if queue.len() < self.queued_calls_max => {
+                let payload = KeptPayload::new(payload);
+                queue.push_back(QueuedCall { call: Arc::clone(call), payload, progress });
+                call.registration.queued.store(queue.len(), Ordering::Relaxed);
+                Ok(())
+            }
+            Some(_) => Err(Refused::Busy),
+            None => Err(Refused::Gone),
+        }
+    }
+
+    fn enqueued(&self, call: &Arc<Call>, accepted: Result<(), Refused>, turn: &mut Turn<'_>) {
+        let registration = &call.registration;
         match accepted {
             // A callee may have become free between its refusal and the call's arrival here.
             Ok(()) => self.drain_queue(registration, turn),
@@ -354,32 +384,16 @@ impl Dealer {
             let Some(queue) = &mut *guard else { return };
             let callees = registration.callees.list();
             while let Some(waiting) = queue.front() {
-                let entry = {
-                    let mut mailbox = waiting.call.caller.mailbox();
-                    mailbox.calls.entry(&waiting.call).map(|entry| entry.assigned.clone())
-                };
-                match entry {
-                    None => {}
-                    Some(Some(assigned)) => {
-                        let payload = waiting.payload.borrow();
-                        self.forward(&waiting.call, &assigned, &payload, waiting.progress, turn);
-                    }
-                    Some(None) => {
-                        match self.assign(
-                            &waiting.call,
-                            &callees,
-                            &waiting.payload.borrow(),
-                            &[],
-                            false,
-                            turn,
-                        ) {
-                            Ok(()) => {}
-                            Err(Refused::Busy) => break,
-                            Err(refused) => failed.push((Arc::clone(&waiting.call), refused)),
-                        }
+                let call = &waiting.call;
+                if call.is_pending() {
+                    match self.assign(call, &callees, &waiting.payload.borrow(), &[], turn) {
+                        Ok(()) => {}
+                        Err(Refused::Busy) => break,
+                        Err(refused) => failed.push((Arc::clone(call), refused)),
                     }
                 }
-                queue.pop_front();
+                let Some(first) = queue.pop_front() else { break };
+                self.forward_parts(&first.call, queue, turn);
             }
             if queue.is_empty() {
                 *queue = VecDeque::new();
@@ -391,8 +405,26 @@ impl Dealer {
         }
     }
 
-    /// Takes a call that was canceled out of its queue, so that it no longer counts.
-    pub(super) fn forget_queued(call: &Arc<Call>) {
+    /// A progressive call leaves its queue as a whole: its continuations must neither wait behind others, which may wait
+    /// for it to end, nor be overtaken by what comes later (PCI-20).
+    fn forward_parts(&self, call: &Arc<Call>, queue: &mut VecDeque<QueuedCall>, turn: &mut Turn<'_>) {
+        if !call.progressive {
+            return;
+        }
+        let assigned = call.assigned();
+        queue.retain(|waiting| {
+            if !Arc::ptr_eq(&waiting.call, call) {
+                return true;
+            }
+            if let Some(assigned) = &assigned {
+                self.forward(call, assigned, &waiting.payload.borrow(), waiting.progress, turn);
+            }
+            false
+        });
+    }
+
+    /// Takes a call that was canceled out of its queue, so that it no longer counts, nor holds up others.
+    pub(super) fn forget_queued(&self, call: &Arc<Call>, turn: &mut Turn<'_>) {
         let registration = &call.registration;
         if registration.queued.load(Ordering::Relaxed) == 0 {
             return;
@@ -401,6 +433,7 @@ impl Dealer {
             queue.retain(|waiting| !Arc::ptr_eq(&waiting.call, call));
             registration.queued.store(queue.len(), Ordering::Relaxed);
         }
+        self.drain_queue(registration, turn);
     }
 
     /// The registration is gone: so are the chances of those who wait for it.
@@ -439,15 +472,31 @@ impl Dealer {
     pub(super) fn finish(&self, call: &Arc<Call>, rejection: &Rejection, turn: &mut Turn<'_>) {
         let mut mailbox = call.caller.mailbox();
         if mailbox.calls.remove(call).is_some() {
-            let mut buffer = Vec::new();
-            let error = error(MessageType::Call, call.request, rejection, call.caller.format, &mut buffer);
-            mailbox.send(&call.caller, error, turn);
+            send_rejection(&mut mailbox, &call.caller, MessageType::Call, call.request, rejection, turn);
         }
     }
 }
 
+/// Tells a peer of a rejection, without the words where it doesn't take messages that long: every request ends (RAW-20).
+pub(crate) fn send_rejection(
+    mailbox: &mut Mailbox,
+    peer: &Arc<Peer>,
+    request_type: MessageType,
+    request: RequestId,
+    rejection: &Rejection,
+    turn: &mut Turn<'_>,
+) {
+    let mut buffer = Vec::new();
+    let message = error(request_type, request, rejection, peer.format, &mut buffer);
+    if mailbox.send(peer, message, turn) == Sent::TooLong {
+        let brief = Rejection::new(rejection.uri);
+        let mut buffer = Vec::new();
+        mailbox.send(peer, error(request_type, request, &brief, peer.format, &mut buffer), turn);
+    }
+}
+
 /// The ERROR that tells a peer of a rejection.
-pub(crate) fn error<'a>(
+fn error<'a>(
     request_type: MessageType,
     request: RequestId,
     rejection: &Rejection,
@@ -467,6 +516,21 @@ pub(crate) fn error<'a>(
 }
 
 impl Call {
+    /// Whether it isn't finally answered.
+    fn is_pending(self: &Arc<Self>) -> bool {
+        self.caller.mailbox().calls.entry(self).is_some()
+    }
+
+    /// Who works at it, as far as its entry knows.
+    fn assigned(self: &Arc<Self>) -> Option<Assigned> {
+        self.caller.mailbox().calls.entry(self)?.assigned.clone()
+    }
+
+    /// Whether this callee sees to its timeout.
+    fn is_minded_by(&self, callee: &Callee) -> bool {
+        self.may_forward_timeout && callee.minds_timeouts()
+    }
+
     /// Whether it was made to this procedure.
     fn is_of(&self, procedure: &str) -> bool {
         self.procedure.as_deref().unwrap_or(&self.registration.uri) == procedure
@@ -484,7 +548,7 @@ impl Call {
             procedure: self.procedure.as_deref().map(Cow::Borrowed),
             receive_progress: self.receive_progress && callee.can(streams),
             progress,
-            timeout: self.timeout.filter(|_| callee.minds_timeouts()),
+            timeout: self.timeout.filter(|_| self.is_minded_by(callee)),
             trustlevel: self.trustlevel,
             passthru: self.passthru.clone(),
             ..InvocationDetails::default()

@@ -12,8 +12,8 @@
 //!
 //! | step (whose task) | locks |
 //! |---|---|
-//! | CALL (caller's) | **A** checks, insert the entry; **B** callee: if closed, inactive, full or at its concurrency: leave it and try the next; else number, note and append the INVOCATION; **A** record the callee unless a re-route already did; nobody took it: remove, ERROR |
-//! | CALL that goes on (caller's) | **A** entry open? **B** append INVOCATION under the same number |
+//! | CALL (caller's) | **A** checks, insert the entry; **B** callee: if closed, inactive, full or at its concurrency: leave it and try the next; else number, note and append the INVOCATION; **A** record the callee unless the call was handed back already; nobody took it: remove, ERROR |
+//! | CALL that goes on (caller's) | **A** entry open? **B** append INVOCATION under the same number; while others wait in a queue: under its lock |
 //! | YIELD, ERROR (callee's) | **B** remove the invocation (absent: ignore; never issued: violation); **A** remove, append RESULT or ERROR |
 //! | YIELD with progress (callee's) | **B** look up; **A** entry there and asked for it: append, restart the deadline; no room: remove, ERROR, then **B** INTERRUPT |
 //! | CANCEL skip, killnowait (caller's) | **A** remove, ERROR; **B** abandon the invocation, INTERRUPT if killnowait |
@@ -22,7 +22,7 @@
 //! | callee leaves (its own) | **B** close, take the invocations; for each **A** remove, ERROR |
 //! | caller leaves (its own) | **A** close, take the calls; for each **B** abandon, INTERRUPT |
 //! | re-route (callee's) | **B** remove; **A** entry there, not marked, no progress: no callee; **B'** as CALL; **A** record; if it is gone: **B'** abandon, INTERRUPT; if it was marked: **B'** INTERRUPT |
-//! | call from a queue (any) | as the re-route from **B'** on |
+//! | call from a queue (any) | under the queue's lock as the re-route from **B'** on, then its continuations |
 //!
 //! An abandoned invocation still counts for its callee's concurrency until the callee answers or leaves.
 //!
@@ -47,7 +47,7 @@ use crate::lock::{lock, read, write};
 use crate::peer::Peer;
 use crate::rejection::Rejection;
 use crate::worker::{Cached, Turn};
-pub(crate) use dispatch::{CallTerms, error};
+pub(crate) use dispatch::{CallTerms, send_rejection};
 pub(crate) use registration::Callee;
 pub use registration::Registration;
 pub(crate) use table::{Calls, Invocations};
@@ -98,21 +98,27 @@ impl Dealer {
         turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
         let options = &register.options;
-        let replaced = self.index.update(&register.procedure, options.match_policy, |entry| {
-            let mut replaced = None;
-            if let Some(registration) = entry {
-                if options.force_reregister {
-                    replaced = entry.take();
-                } else {
-                    self.check_shared(registration, options.invocation_policy)?;
+        let (replaced, joined) = self.index.update(&register.procedure, options.match_policy, |entry| {
+            if let Some(registration) = entry
+                && !options.force_reregister
+            {
+                self.check_shared(registration, options.invocation_policy)?;
+            }
+            let replaced = if options.force_reregister { entry.take() } else { None };
+            match self.join(peer, register, entry, turn) {
+                Ok(joined) => Ok((replaced, joined)),
+                Err(rejection) => {
+                    // What was to be replaced stays.
+                    *entry = replaced.or_else(|| entry.take());
+                    Err(rejection)
                 }
             }
-            self.join(peer, register, entry, turn)?;
-            Ok::<_, Rejection>(replaced)
         })?;
         if let Some(replaced) = replaced {
             self.replace(&replaced, turn);
         }
+        // One more callee is one that is free.
+        self.drain_queue(&joined, turn);
         Ok(())
     }
 
@@ -141,7 +147,7 @@ impl Dealer {
         register: &Register<'_>,
         entry: &mut Option<Arc<Registration>>,
         turn: &mut Turn<'_>,
-    ) -> Result<(), Rejection> {
+    ) -> Result<Arc<Registration>, Rejection> {
         let mut holdings = lock(&peer.holdings);
         if let Some(registration) = entry
             && let Some(callee) = holdings.registrations.get(&registration.id)
@@ -150,7 +156,7 @@ impl Dealer {
             // The same session once more: it stays one callee (SHR-09).
             let reply = Registered { request: register.request, registration: registration.id };
             peer.send(reply, turn);
-            return Ok(());
+            return Ok(Arc::clone(registration));
         }
         if holdings.registrations.len() >= peer.limits.registrations_max {
             return Err(Rejection::limit("registrations of this session", peer.limits.registrations_max));
@@ -169,7 +175,8 @@ impl Dealer {
         let mut mailbox = peer.mailbox();
         mailbox.send(peer, Registered { request: register.request, registration: registration.id }, turn);
         callee.active.set(&mut mailbox, true);
-        Ok(())
+        drop(mailbox);
+        Ok(registration)
     }
 
     fn free_id(&self, turn: &mut Turn<'_>) -> RegistrationId {

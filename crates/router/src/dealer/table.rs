@@ -31,6 +31,10 @@ pub(crate) struct Call {
     pub(super) trustlevel: Option<u64>,
     /// Milliseconds; `None` for no limit.
     pub(super) timeout: Option<u64>,
+    /// When they are over, from the CALL on.
+    pub(super) due: Option<Millis>,
+    /// The realm lets callees see to timeouts themselves.
+    pub(super) may_forward_timeout: bool,
     pub(super) passthru: Passthru<'static>,
 }
 
@@ -49,6 +53,13 @@ pub(super) struct Entry {
     pub(super) open: bool,
     /// What is needed to ask another callee.
     pub(super) reroute: Option<Box<Reroute>>,
+}
+
+impl Entry {
+    /// How many callees handed the call back.
+    pub(super) fn attempts(&self) -> usize {
+        self.reroute.as_ref().map_or(0, |reroute| reroute.tried.len())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -128,6 +139,15 @@ impl Calls {
         if table.deadlines.len() > 64 + 4 * table.entries.len() {
             let of = |entry: &Entry| entry.deadline.map(|deadline| Reverse((deadline, entry.call.request)));
             table.deadlines = table.entries.values().filter_map(of).collect();
+        }
+    }
+
+    /// Looks after the deadline of a call again, whose callee had seen to it.
+    pub(super) fn restore_deadline(&mut self, call: &Arc<Call>, due: Millis) {
+        let Some(entry) = self.entry(call) else { return };
+        entry.deadline = Some(due);
+        if let Some(table) = &mut self.0 {
+            table.deadlines.push(Reverse((due, call.request)));
         }
     }
 

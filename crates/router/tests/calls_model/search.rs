@@ -20,7 +20,7 @@ pub(crate) fn explore(scenario: &Scenario, rules: Rules) -> Outcome {
     let mut outcome = Outcome::default();
     let mut seen = HashSet::new();
     let mut path = Vec::new();
-    visit(World::new(scenario, rules), scenario, &mut seen, &mut path, &mut outcome);
+    visit(&World::new(scenario, rules), scenario, &mut seen, &mut path, &mut outcome);
     outcome.states = seen.len();
     outcome
 }
@@ -43,7 +43,7 @@ pub(crate) fn explore_all(scenarios: &[Scenario], rules: Rules) -> (usize, Vec<S
 const VIOLATIONS_MAX: usize = 3;
 
 fn visit(
-    world: World,
+    world: &World,
     scenario: &Scenario,
     seen: &mut HashSet<World>,
     path: &mut Vec<String>,
@@ -61,7 +61,7 @@ fn visit(
         path.push(format!("task {task}: {step:?}"));
         match next.violation() {
             Some(what) => outcome.violations.push(told(what, scenario, path)),
-            None => visit(next, scenario, seen, path, outcome),
+            None => visit(&next, scenario, seen, path, outcome),
         }
         path.pop();
     }

@@ -282,6 +282,9 @@ impl World {
                 Mode::Kill
             }
         };
+        if mode == Mode::Kill && !self.interruptible {
+            return vec![Step::Answer, Step::Interrupt { callee, mode: Mode::Skip }];
+        }
         if self.rules.holds(Rule::RecordTellsWhatHappenedMeanwhile) {
             vec![Step::Interrupt { callee, mode }]
         } else {
@@ -513,7 +516,7 @@ impl World {
             let Some(entry) = entry.filter(|entry| entry.assigned == Some(index)) else {
                 return Some(format!("callee {index} works for nobody, and was not told"));
             };
-            if entry.killing && self.interruptible && callee.interrupts == 0 {
+            if entry.killing && callee.interrupts == 0 {
                 return Some(format!("callee {index} was not told that the call is killed"));
             }
             if !entry.open && !invocation.whole {
