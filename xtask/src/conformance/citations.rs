@@ -78,7 +78,7 @@ impl Preamble {
     /// Takes in a comment, an attribute or a decorator; any other line is code, and not taken.
     fn takes(&mut self, line: &str, language: Language) -> bool {
         if self.depth > 0 {
-            self.depth += balance(line);
+            self.depth += balance(line, language.quotes());
             return true;
         }
         if let Some(comment) = language.comment(line) {
@@ -89,7 +89,7 @@ impl Preamble {
             // `#[test]`, `#[tokio::test(...)]`; a decorator of pytest needs no such mark.
             let path = line.trim_start_matches("#[").split(['(', ']']).next().unwrap_or_default();
             self.has_test_attribute |= path.rsplit("::").next() == Some("test");
-            self.depth = balance(line).max(0);
+            self.depth = balance(line, language.quotes()).max(0);
             return true;
         }
         false
@@ -131,6 +131,14 @@ impl Language {
         }
     }
 
+    /// What encloses text; in Rust a single quote may also begin a lifetime.
+    fn quotes(self) -> &'static [char] {
+        match self {
+            Self::Rust => &['"'],
+            Self::Python | Self::JavaScript => &['"', '\'', '`'],
+        }
+    }
+
     /// The name of the test that `line` opens, if it opens one.
     fn test_name(self, line: &str, has_test_attribute: bool) -> Option<String> {
         match self {
@@ -157,13 +165,23 @@ fn identifier(rest: &str) -> String {
     rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
 }
 
-fn balance(line: &str) -> i32 {
-    let of = |c| match c {
-        '(' | '[' | '{' => 1,
-        ')' | ']' | '}' => -1,
-        _ => 0,
-    };
-    line.chars().map(of).sum()
+/// How many brackets a line opens more than it closes; those in quotes don't count.
+fn balance(line: &str, quotes: &[char]) -> i32 {
+    let (mut depth, mut quote, mut escaped) = (0, None, false);
+    for c in line.chars() {
+        if escaped {
+            escaped = false;
+        } else if c == '\\' {
+            escaped = quote.is_some();
+        } else if let Some(end) = quote {
+            quote = (c != end).then_some(end);
+        } else if quotes.contains(&c) {
+            quote = Some(c);
+        } else {
+            depth += i32::from("([{".contains(c)) - i32::from(")]}".contains(c));
+        }
+    }
+    depth
 }
 
 /// The ids that a comment starts with: separated by spaces or commas, up to the first word that is none.
@@ -234,6 +252,15 @@ mod tests {
         );
         assert_eq!(names(&citations, "BRK-12"), ["test_a"]);
         assert!(names(&citations, "BRK-07").is_empty());
+    }
+
+    #[test]
+    fn a_quoted_bracket_opens_nothing() {
+        let citations = collected(
+            "test_a.py",
+            "# SER-09\n@parametrize(\n    [b'[32,1', \"it's (\\\" here\"],\n)\ndef test_a():\n",
+        );
+        assert_eq!(names(&citations, "SER-09"), ["test_a"]);
     }
 
     #[test]
