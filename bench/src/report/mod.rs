@@ -1,4 +1,4 @@
-//! What runs came to, for programs (a [`Record`] per run) and for people (a [`table`] of medians).
+//! What runs came to, for programs (a [`Record`] per run) and for people (a [`table()`] of medians).
 
 mod record;
 mod table;
