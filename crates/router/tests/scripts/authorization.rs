@@ -84,7 +84,11 @@ fn what_is_denied_does_not_happen() {
 /// AZN-04
 #[test]
 fn a_pattern_needs_a_permission_for_all_that_it_matches() {
-    let rules = vec![allow("a.b", Exact, "subscribe register"), allow("c.", Prefix, "subscribe register")];
+    let rules = vec![
+        allow("a.b", Exact, "subscribe register"),
+        allow("c.", Prefix, "subscribe register"),
+        allow("x..z", Wildcard, "subscribe register"),
+    ];
     let (mut net, _, user) = user(rules);
     for action in ["subscribe", "register"] {
         for (uri, policy, expected) in [
@@ -99,6 +103,10 @@ fn a_pattern_needs_a_permission_for_all_that_it_matches() {
             ("c", "prefix", false),
             ("c..d", "wildcard", true),
             (".d", "wildcard", false),
+            ("x..z", "wildcard", true),
+            ("x..", "wildcard", false),
+            ("x.y.z", "exact", true),
+            ("x.y.z", "prefix", false),
         ] {
             assert_eq!(may(&mut net, user, action, uri, policy), expected, "{action} {uri} {policy}");
         }

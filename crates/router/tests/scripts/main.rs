@@ -18,6 +18,7 @@ mod retention;
 mod revocation;
 mod serializers;
 mod session;
+mod threads;
 mod uri;
 mod violation;
 

@@ -29,7 +29,7 @@ fn join(net: &mut Net, (serializer, framing): (Serializer, Framing)) -> Client {
     net.client().serializer(serializer).framing(framing).join("realm1")
 }
 
-/// SER-01, ROB-06
+/// SER-01, SER-16, ROB-06
 #[test]
 fn all_serializers_and_framings_hear_each_other() {
     let mut net = Net::open();

@@ -14,7 +14,7 @@ fn joined() -> (Net, Client) {
     (net, client)
 }
 
-/// PVI-01, PVI-03, PVI-10, SER-09, RAW-26
+/// PVI-01, PVI-03, PVI-10, SER-09, RAW-26, ERR-10
 #[test]
 fn input_that_cannot_be_read_ends_the_session() {
     for (serializer, input) in [
@@ -243,7 +243,7 @@ fn ids_out_of_range_end_the_session() {
     }
 }
 
-/// MSG-06, BWL-10, PBS-02, TMO-14: a request that is well-formed but for an option is refused, and the session goes on.
+/// MSG-06, BWL-10, PBS-02, TMO-14, ERR-06: a request that is well-formed but for an option is refused, and the session goes on.
 #[test]
 fn a_wrong_option_is_refused_and_the_session_goes_on() {
     for (kind, message) in [

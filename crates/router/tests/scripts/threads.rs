@@ -1,0 +1,148 @@
+//! Barriers between threads: a session's requests on one, everybody else's on another.
+//!
+//! Each test gives the two threads some thousand chances to get in each other's way, and no longer than that.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use cloverleaf_router::{ChannelType, Format, Link, Millis, Router, RouterConfig, TransportDetails, Worker};
+use testkit::{Connection, IntoValue, Received, Wire, all_roles, json};
+
+const NOW: Millis = Millis(1);
+
+/// A session that is served by its own thread.
+struct Session {
+    connection: Connection,
+    worker: Worker,
+}
+
+impl Session {
+    fn join(router: &Arc<Router>, seed: u8) -> Self {
+        let wire = Wire::default();
+        let format = Format { serializer: wire.serializer, framing: wire.framing };
+        let transport = TransportDetails::new(ChannelType::Memory, "test");
+        let link = Link::new(router, format, wire.message_bytes_max, transport, NOW);
+        let mut session =
+            Session { connection: Connection::new(link, wire), worker: Worker::new([seed; 32]) };
+        let roles = wamp::Value::Map([("roles", all_roles())].into());
+        let hello = vec![wamp::Value::from(1u64), wamp::Value::from("realm1"), roles];
+        assert_eq!(session.send(wamp::Value::List(hello))[0].code(), 2);
+        session
+    }
+
+    /// Sends a message; answers all that came in until then.
+    fn send(&mut self, message: impl IntoValue) -> Vec<Received> {
+        self.connection.send(message);
+        self.run()
+    }
+
+    fn run(&mut self) -> Vec<Received> {
+        self.connection.run(&mut self.worker.turn(NOW));
+        std::iter::from_fn(|| self.connection.take()).collect()
+    }
+}
+
+/// Runs `act` until `rounds` are over while another thread sends what `noise` says, again and again.
+fn against(noise: fn(u64) -> testkit::Json, act: impl FnOnce(&mut Session)) {
+    let router = Router::new(RouterConfig::default()).expect("a configuration that can be");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut other = Session::join(&router, 1);
+            for request in 1.. {
+                other.send(noise(request));
+                if done.load(Ordering::Relaxed) {
+                    return;
+                }
+            }
+        });
+        let stop = Stop(&done);
+        act(&mut Session::join(&router, 2));
+        drop(stop);
+    });
+}
+
+/// Stops the other thread, after a failure too.
+struct Stop<'d>(&'d AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Waits for the reply of a code; answers what came with it, in order.
+fn until(session: &mut Session, code: u64, mut received: Vec<Received>) -> Vec<Received> {
+    while !received.iter().any(|message| message.code() == code) {
+        received.extend(session.run());
+    }
+    received
+}
+
+const ROUNDS: u64 = 1500;
+
+/// BRK-05, ORD-03, ORD-07
+#[test]
+fn events_come_between_subscribed_and_unsubscribed_only() {
+    let mut events = 0;
+    let publish = |request| json!([16, request, {}, "a.b", ["x"]]);
+    against(publish, |session| {
+        for round in 0..ROUNDS {
+            let sent = session.send(json!([32, 2 * round + 1, {}, "a.b"]));
+            let mut received = until(session, 33, sent);
+            assert_eq!(received[0].code(), 33, "{received:?}");
+            let subscription = received[0].id(2);
+            let sent = session.send(json!([34, 2 * round + 2, subscription]));
+            received.extend(until(session, 35, sent));
+            received.extend(session.run());
+            assert_eq!(received.last().map(Received::code), Some(35), "{received:?}");
+            events += received.len() - 2;
+        }
+    });
+    assert!(events > 0, "the threads met");
+}
+
+/// ORD-05, ORD-07
+#[test]
+fn invocations_come_between_registered_and_unregistered_only() {
+    let mut invocations = 0;
+    let call = |request| json!([48, request, {}, "a.b", ["x"]]);
+    against(call, |session| {
+        for round in 0..ROUNDS {
+            let sent = session.send(json!([64, 2 * round + 1, {}, "a.b"]));
+            let mut received = until(session, 65, sent);
+            assert_eq!(received[0].code(), 65, "{received:?}");
+            let registration = received[0].id(2);
+            let sent = session.send(json!([66, 2 * round + 2, registration]));
+            received.extend(until(session, 67, sent));
+            received.extend(session.run());
+            assert_eq!(received.last().map(Received::code), Some(67), "{received:?}");
+            for invocation in received.iter().filter(|message| message.code() == 68) {
+                let received = session.send(json!([70, invocation.id(1), {}]));
+                assert!(received.is_empty(), "{received:?}");
+                invocations += 1;
+            }
+        }
+    });
+    assert!(invocations > 0, "the threads met");
+}
+
+/// SES-11, SES-16
+#[test]
+fn nothing_comes_after_goodbye_and_nothing_is_left_of_the_session() {
+    let publish = |request| json!([16, request, {}, "a.b", ["x"]]);
+    against(publish, |session| {
+        for _ in 0..ROUNDS / 5 {
+            let sent = session.send(json!([32, 1, {}, "a.b"]));
+            until(session, 33, sent);
+            let sent = session.send(json!([6, {}, "wamp.close.normal"]));
+            let mut received = until(session, 6, sent);
+            received.extend(session.run());
+            assert_eq!(received.last().map(Received::code), Some(6), "{received:?}");
+            let roles = json!({"subscriber": {}, "callee": {}});
+            let received = session.send(json!([1, "realm1", {"roles": roles}]));
+            assert_eq!(received.iter().map(Received::code).collect::<Vec<_>>(), [2]);
+        }
+    });
+}
