@@ -220,7 +220,7 @@ fn wrong_values_say_line_path_and_what_was_expected() {
         ),
         (
             "transports:\n  - type: rawsocket\n    endpoint: {type: tcp, port: 1}\n    serializers: [yaml]\n",
-            "4: transports[0].serializers[0]: expected `json`, `msgpack`, `cbor` or `ubjson`, found \"yaml\"",
+            "4: transports[0].serializers[0]: expected `json`, `msgpack`, `cbor`, `ubjson` or `ubjson-draft12`, found \"yaml\"",
         ),
         (
             "transports:\n  - type: web\n    endpoint: {type: tcp, port: 1}\n    paths:\n      a/b: {type: websocket}\n",

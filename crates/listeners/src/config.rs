@@ -90,7 +90,8 @@ impl Endpoint {
 /// RawSocket on a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RawSocketConfig {
-    /// What is spoken. UBJSON and BJData share one number, so the first of them in this list is meant by it.
+    /// What is spoken. UBJSON and BJData share one number, so the first of them in this list is meant by it: BJData by
+    /// default, as Autobahn|Python has it since 26.6.
     pub serializers: Vec<Serializer>,
     /// The longest message accepted, in bytes: rounded up to the next power of two from 512 bytes to 16 MiB, which is
     /// what the handshake can say (RAW-04). `None`: the router's limit.
@@ -105,7 +106,7 @@ pub struct RawSocketConfig {
 impl Default for RawSocketConfig {
     fn default() -> Self {
         RawSocketConfig {
-            serializers: vec![Serializer::Json, Serializer::MsgPack, Serializer::Cbor, Serializer::Ubjson],
+            serializers: vec![Serializer::Json, Serializer::MsgPack, Serializer::Cbor, Serializer::Bjdata],
             message_bytes_max: None,
             peer_message_bytes_min: 512,
             keepalive: None,

@@ -42,7 +42,7 @@ fn what_is_no_handshake_gets_no_answer() {
 #[test]
 fn the_serializer_is_echoed_and_spoken() {
     let server = Server::start();
-    for serializer in [Serializer::Json, Serializer::MsgPack, Serializer::Cbor, Serializer::Ubjson] {
+    for serializer in [Serializer::Json, Serializer::MsgPack, Serializer::Cbor, Serializer::Bjdata] {
         let mut pipe = server.connect();
         pipe.send(&[0x7F, 0xF0 | serializer.rawsocket_id(), 0, 0]);
         assert_eq!(pipe.receive(4)[1] & 0x0F, serializer.rawsocket_id());

@@ -5,7 +5,7 @@ mod support;
 use cloverleaf_wamp::message::{DecodeError, MessageType, Publish, PublishOptions};
 use cloverleaf_wamp::role::Features;
 use cloverleaf_wamp::value::Dict;
-use cloverleaf_wamp::{Message, Payload, RequestId, Serializer, Value};
+use cloverleaf_wamp::{MatchPolicy, Message, Payload, RequestId, Serializer, Value};
 use serde_json::{Value as Json, json};
 use support::hex;
 use testkit::IntoValue;
@@ -440,5 +440,30 @@ fn payloads_of_values_are_read_as_they_were() {
         let payload = Payload::from_values(serializer, &args, &kwargs, &mut buffer);
         assert_eq!((payload.elements(), payload.args_len()), (2, 2));
         assert_eq!(payload.to_values(), Ok((args.clone(), kwargs.clone())), "{serializer:?}");
+    }
+}
+
+// SER-15
+#[test]
+fn ids_written_as_floats_without_a_fraction_are_ids() {
+    let unsubscribe = |id: &str| Message::decode(Serializer::Json, format!("[34,1,{id}]").as_bytes()).is_ok();
+    assert!(unsubscribe("5512315355.0") && unsubscribe("9007199254740992.0"));
+    assert!(!unsubscribe("1.5") && !unsubscribe("0.0") && !unsubscribe("-3.0") && !unsubscribe("1e300"));
+    // As some JavaScript encoders of CBOR do it.
+    let cbor = [&[0x83, 0x18, 34, 1, 0xfb][..], &5_512_315_355.0_f64.to_be_bytes()].concat();
+    assert!(Message::decode(Serializer::Cbor, &cbor).is_ok());
+}
+
+// MSG-04
+#[test]
+fn options_that_are_undefined_are_absent() {
+    // {"match": undefined}, as encoders in JavaScript write it.
+    let msgpack = b"\x94\x20\x01\x81\xa5match\xd4\x00\x00\xa3a.b";
+    let cbor = b"\x84\x18\x20\x01\xa1\x65match\xf7\x63a.b";
+    for (serializer, bytes) in [(Serializer::MsgPack, &msgpack[..]), (Serializer::Cbor, &cbor[..])] {
+        let message = Message::decode(serializer, bytes).expect("well-formed");
+        assert!(
+            matches!(message, Message::Subscribe(subscribe) if subscribe.options.match_policy == MatchPolicy::Exact)
+        );
     }
 }

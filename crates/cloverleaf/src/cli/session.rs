@@ -34,12 +34,16 @@ enum SerializerName {
 }
 
 impl SerializerName {
-    const fn serializer(self) -> wamp::Serializer {
+    /// What is meant by it at this URL: of UBJSON's two dialects WebSocket routers take clients like this one to speak
+    /// the older, and RawSocket routers the newer.
+    fn at(self, url: &str) -> wamp::Serializer {
+        let is_websocket = url.starts_with("ws:") || url.starts_with("wss:");
         match self {
             SerializerName::Json => wamp::Serializer::Json,
             SerializerName::Msgpack => wamp::Serializer::MsgPack,
             SerializerName::Cbor => wamp::Serializer::Cbor,
-            SerializerName::Ubjson => wamp::Serializer::Ubjson,
+            SerializerName::Ubjson if is_websocket => wamp::Serializer::Ubjson,
+            SerializerName::Ubjson => wamp::Serializer::Bjdata,
         }
     }
 }
@@ -80,7 +84,7 @@ impl Connection {
     async fn open(&self) -> Result<Session> {
         let mut builder = Session::builder(&self.url, &self.realm);
         if let Some(name) = self.serializer {
-            builder = builder.serializer(name.serializer());
+            builder = builder.serializer(name.at(&self.url));
         }
         if let Some(roots) = &self.tls_roots {
             builder = builder.tls_roots(roots);

@@ -223,7 +223,11 @@ impl WebSocketItem {
 }
 
 fn subprotocols(serializers: &[Serializer]) -> Vec<Subprotocol> {
-    let both = |&serializer: &Serializer| [false, true].map(|batched| Subprotocol { serializer, batched });
+    let both = |&serializer: &Serializer| {
+        // A subprotocol's name doesn't tell the dialects of UBJSON apart; the client's user agent will.
+        let serializer = if serializer == Serializer::Bjdata { Serializer::Ubjson } else { serializer };
+        [false, true].map(|batched| Subprotocol { serializer, batched })
+    };
     serializers.iter().flat_map(both).collect()
 }
 

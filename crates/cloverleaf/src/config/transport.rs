@@ -274,11 +274,13 @@ kinds! {
     later { "dynamic", "function" }
 }
 
-const SERIALIZERS: [(&str, Serializer); 4] = [
+/// `ubjson` is what clients mean by it today, which is BJData where nothing tells; on WebSocket their user agent does.
+const SERIALIZERS: [(&str, Serializer); 5] = [
     ("json", Serializer::Json),
     ("msgpack", Serializer::MsgPack),
     ("cbor", Serializer::Cbor),
-    ("ubjson", Serializer::Ubjson),
+    ("ubjson", Serializer::Bjdata),
+    ("ubjson-draft12", Serializer::Ubjson),
 ];
 
 impl Setting for Serializer {

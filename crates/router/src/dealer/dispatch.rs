@@ -79,6 +79,7 @@ impl Dealer {
             registration: Arc::clone(&target.registration),
             procedure: is_pattern.then(|| (&*procedure).into()),
             receive_progress: options.receive_progress,
+            streams_need: self.streams_need(),
             progressive: options.progress,
             disclose: terms.disclose,
             trustlevel: terms.trustlevel,
@@ -99,6 +100,16 @@ impl Dealer {
             Err(refused) => self.fail(&call, refused, turn),
         }
         Ok(())
+    }
+
+    /// What a callee must have announced to be asked for progressive results (PCR-01). Autobahn|JS announces them without
+    /// canceling, and Crossbar.io asks it all the same.
+    fn streams_need(&self) -> Features {
+        if self.compat_crossbar {
+            Features::PROGRESSIVE_CALL_RESULTS
+        } else {
+            Features::PROGRESSIVE_CALL_RESULTS | Features::CALL_CANCELING
+        }
     }
 
     /// **A**: the call gets its entry.
@@ -368,7 +379,11 @@ impl Dealer {
         match accepted {
             // A callee may have become free between its refusal and the call's arrival here.
             Ok(()) => self.drain_queue(registration, turn),
-            Err(refused) => self.fail(call, refused, turn),
+            Err(refused) => {
+                self.fail(call, refused, turn);
+                // Its earlier parts may be in the queue.
+                self.forget_queued(call, turn);
+            }
         }
     }
 
@@ -543,10 +558,9 @@ impl Call {
         payload: Payload<'m>,
         progress: bool,
     ) -> message::Invocation<'m> {
-        let streams = Features::PROGRESSIVE_CALL_RESULTS | Features::CALL_CANCELING;
         let mut details = InvocationDetails {
             procedure: self.procedure.as_deref().map(Cow::Borrowed),
-            receive_progress: self.receive_progress && callee.can(streams),
+            receive_progress: self.receive_progress && callee.can(self.streams_need),
             progress,
             timeout: self.timeout.filter(|_| self.is_minded_by(callee)),
             trustlevel: self.trustlevel,

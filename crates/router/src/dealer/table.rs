@@ -9,6 +9,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 use wamp::id::ID_MAX;
 use wamp::message::Passthru;
+use wamp::role::Features;
 use wamp::{Payload, RequestId, Serializer};
 
 use super::registration::{Callee, Registration};
@@ -25,6 +26,8 @@ pub(crate) struct Call {
     /// The procedure called, where the registration is a pattern.
     pub(super) procedure: Option<Box<str>>,
     pub(super) receive_progress: bool,
+    /// What a callee must have announced to be asked for progressive results.
+    pub(super) streams_need: Features,
     /// The first of several CALLs.
     pub(super) progressive: bool,
     pub(super) disclose: bool,

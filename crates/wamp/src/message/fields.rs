@@ -75,7 +75,7 @@ impl<'a, R: Reader<'a>> Fields<'a, R> {
 
     /// An id in 1 ..= 2^53.
     pub(super) fn id<T>(&mut self, new: impl FnOnce(u64) -> Option<T>) -> Result<T> {
-        let id = match self.reader.token()? {
+        let id = match integral(self.reader.token()?) {
             Token::Uint(id) => new(id),
             _ => None,
         };
@@ -200,7 +200,7 @@ impl<'a, R: Reader<'a>> Fields<'a, R> {
     }
 
     pub(super) fn uint(&mut self, option: &'static str, expected: &'static str) -> Result<Option<u64>> {
-        self.option(option, expected, |token| match token {
+        self.option(option, expected, |token| match integral(token) {
             Token::Uint(value) => Ok(value),
             other => Err(other),
         })
@@ -211,8 +211,8 @@ impl<'a, R: Reader<'a>> Fields<'a, R> {
         option: &'static str,
         new: impl FnOnce(u64) -> Option<T>,
     ) -> Result<Option<T>> {
-        self.option(option, "an id from 1 to 2^53", |token| match token {
-            Token::Uint(value) => new(value).ok_or(token),
+        self.option(option, "an id from 1 to 2^53", |token| match integral(token) {
+            Token::Uint(value) => new(value).ok_or(Token::Uint(value)),
             other => Err(other),
         })
     }
@@ -250,7 +250,7 @@ impl<'a, R: Reader<'a>> Fields<'a, R> {
     }
 
     pub(super) fn ids(&mut self, option: &'static str) -> Result<Option<Vec<u64>>> {
-        self.list(option, "a list of session ids", |token| match token {
+        self.list(option, "a list of session ids", |token| match integral(token) {
             Token::Uint(id) if id <= ID_MAX => Ok(id),
             other => Err(other),
         })
@@ -422,5 +422,16 @@ impl<'a, R: Reader<'a>> Fields<'a, R> {
         };
         let bytes = self.input.get(start..end).unwrap_or_default();
         Ok(Payload::from_validated(self.serializer, elements, bytes))
+    }
+}
+
+/// A floating point number without a fraction, within the range of ids, as the integer it is: JavaScript has only such
+/// numbers, and some of its encoders write large ones as what they are there (SER-15).
+fn integral(token: Token<'_>) -> Token<'_> {
+    match token {
+        Token::Float(value) if value.fract() == 0.0 && (0.0..=ID_MAX as f64).contains(&value) => {
+            Token::Uint(value as u64)
+        }
+        other => other,
     }
 }

@@ -97,7 +97,8 @@ impl Serializer {
             1 => Some(Serializer::Json),
             2 => Some(Serializer::MsgPack),
             3 => Some(Serializer::Cbor),
-            4 => Some(Serializer::Ubjson),
+            // What the clients in use today mean by it; the handshake can't tell.
+            4 => Some(Serializer::Bjdata),
             _ => None,
         }
     }

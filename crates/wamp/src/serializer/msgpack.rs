@@ -1,7 +1,8 @@
 //! MessagePack, version 5: `str` and `bin` are different types (SER-02).
 //!
-//! Extension types pass: as tokens they are byte strings of their data, without the type (SER-13). The marker `c1`,
-//! which the format never uses, is refused.
+//! Extension types pass: as tokens they are byte strings of their data, without the type (SER-13). One of them is read as
+//! null: type 0 with one zero byte, by which JavaScript encoders say `undefined`. The marker `c1`, which the format never
+//! uses, is refused.
 
 use std::borrow::Cow;
 
@@ -11,6 +12,9 @@ use super::{Kind, Malformed, Token};
 
 /// A [`Reader`](super::Reader) of MessagePack.
 pub type MsgPackReader<'a> = BinaryReader<'a, MsgPack>;
+
+/// The type and data of the extension that stands for JavaScript's `undefined`.
+const UNDEFINED: &[u8] = &[0, 0];
 
 /// The encoding of items in MessagePack.
 #[derive(Debug, Default)]
@@ -50,7 +54,11 @@ impl Format for MsgPack {
             0xd1 => signed(i64::from(i16::from_be_bytes(cursor.array()?))),
             0xd2 => signed(i64::from(i32::from_be_bytes(cursor.array()?))),
             0xd3 => signed(i64::from_be_bytes(cursor.array()?)),
-            marker @ 0xd4..=0xd8 => {
+            0xd4 => match cursor.take(2)? {
+                UNDEFINED => Token::Null,
+                item => Token::Bytes(Cow::Borrowed(item.get(1..).unwrap_or_default())),
+            },
+            marker @ 0xd5..=0xd8 => {
                 cursor.byte()?;
                 bytes(cursor, 1 << (marker - 0xd4))?
             }
@@ -97,7 +105,11 @@ impl Format for MsgPack {
             0xcd | 0xd1 => fixed(cursor, 2)?,
             0xca | 0xce | 0xd2 => fixed(cursor, 4)?,
             0xcb | 0xcf | 0xd3 => fixed(cursor, 8)?,
-            marker @ 0xd4..=0xd8 => {
+            0xd4 => match cursor.take(2)? {
+                UNDEFINED => Kind::Other,
+                _ => Kind::Bytes,
+            },
+            marker @ 0xd5..=0xd8 => {
                 cursor.take(1 + (1 << (marker - 0xd4)))?;
                 Kind::Bytes
             }
