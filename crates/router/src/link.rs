@@ -40,6 +40,8 @@ use crate::worker::Turn;
 
 /// Bytes of input that wait for a decision before reading stops.
 const DEFERRED_BYTES_MAX: usize = 64 << 10;
+/// What a message that waits costs besides its bytes.
+const DEFERRED_MESSAGE_BYTES: usize = 64;
 /// How long a decision may take; then it is "could not be found out".
 const DECISION_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
@@ -131,7 +133,9 @@ impl Link {
         Link {
             router: Arc::clone(router),
             format,
-            message_bytes_max,
+            // What this router doesn't take from anybody, it doesn't make anybody take: transcoding can make a message
+            // several times as long.
+            message_bytes_max: message_bytes_max.min(router.limits.message_bytes_max),
             transport: Arc::new(transport),
             authenticator: Arc::new(Anonymous::default()),
             state: State::Establishing,
@@ -261,7 +265,8 @@ impl Link {
     pub fn wants_input(&self) -> bool {
         let has_room = match self.peer() {
             Some(peer) => peer.mailbox().queued() <= peer.limits.outbox_bytes_soft / 2,
-            None => true,
+            // Nobody needs much said to them before HELLO or after GOODBYE.
+            None => self.outbox.queued() <= DEFERRED_BYTES_MAX,
         };
         has_room && self.deferred.as_ref().is_none_or(|deferred| deferred.bytes <= DEFERRED_BYTES_MAX)
     }
@@ -473,7 +478,8 @@ impl Link {
             tracing::warn!(peer = %self.transport.peer, "WELCOME is longer than the client accepts");
             return NORMAL;
         }
-        let (format, limits, transport) = (self.format, Arc::clone(&self.router.limits), Arc::clone(&self.transport));
+        let (format, limits, transport) =
+            (self.format, Arc::clone(&self.router.limits), Arc::clone(&self.transport));
         let waker = self.waker.clone();
         let peer =
             Peer::new(id, identity, roles, format, self.message_bytes_max, limits, transport, outbox, waker);
@@ -524,7 +530,7 @@ impl Link {
         message: Option<String>,
         turn: &mut Turn<'_>,
     ) -> Flow {
-        tracing::debug!(session = ?self.session_id(), %reason, "session is closed by the router");
+        tracing::debug!(session = self.session_id().map(SessionId::value), %reason, "session is closed by the router");
         self.dispose(turn);
         self.send(Goodbye { message: message.map(Cow::Owned), reason });
         self.state = State::Leaving;
@@ -533,7 +539,7 @@ impl Link {
     }
 
     fn cut_off(&mut self, queued: usize, turn: &mut Turn<'_>) -> Flow {
-        tracing::warn!(session = ?self.session_id(), peer = %self.transport.peer, queued,
+        tracing::warn!(session = self.session_id().map(SessionId::value), peer = %self.transport.peer, queued,
             "session cut off: it does not read what it is sent");
         self.disconnected(turn);
         self.outbox = Outbox::default();
@@ -545,7 +551,7 @@ impl Link {
             self.state = State::Closed;
             return NORMAL;
         }
-        tracing::warn!(session = ?self.session_id(), peer = %self.transport.peer, %violation, "protocol violation");
+        tracing::warn!(session = self.session_id().map(SessionId::value), peer = %self.transport.peer, %violation, "protocol violation");
         self.dispose(turn);
         self.abort(error_uri::PROTOCOL_VIOLATION, &violation.to_string());
         VIOLATED
@@ -582,6 +588,14 @@ impl Link {
         self.deferred = None;
         if let State::Established(session) = std::mem::replace(&mut self.state, State::Closed) {
             self.outbox = session.peer.mailbox().close();
+            let events_dropped = session.peer.events_dropped();
+            if events_dropped > 0 {
+                tracing::warn!(
+                    session = session.peer.id.value(),
+                    events_dropped,
+                    "events were dropped for a session"
+                );
+            }
             session.realm.remove(&session.peer, turn);
             turn.owner = None;
             tracing::debug!(session = %session.peer.id, realm = session.realm.name(), "session closed");
@@ -612,8 +626,13 @@ impl Link {
                 return self.handle(message, None, turn);
             }
         }
+        if kind == Some(MessageType::Abort) {
+            self.state = State::Closed;
+            self.deferred = None;
+            return NORMAL;
+        }
         if let Some(deferred) = &mut self.deferred {
-            deferred.bytes += message.len();
+            deferred.bytes += message.len() + DEFERRED_MESSAGE_BYTES;
             deferred.behind.push_back(message.to_vec());
         }
         Flow::Pause
@@ -631,11 +650,12 @@ impl Link {
         let Resolution { number, outcome } = resolution;
         let flow = match outcome {
             Outcome::Authorized(decision) => {
-                let State::Established(session) = &mut self.state else { return Flow::Continue };
+                if !matches!(self.state, State::Established(_)) {
+                    return Flow::Continue;
+                }
                 let Some(deferred) = &mut self.deferred else { return Flow::Continue };
                 match deferred.message.take() {
                     Some((ticket, message)) if ticket == number => {
-                        session.renew_tickets();
                         self.handle(&message, Some(decision), turn)
                     }
                     other => {
@@ -664,7 +684,8 @@ impl Link {
                 Flow::Continue => {}
                 flow => {
                     if let Some(deferred) = &mut self.deferred {
-                        deferred.bytes = behind.iter().map(Vec::len).sum();
+                        deferred.bytes =
+                            behind.iter().map(|message| message.len() + DEFERRED_MESSAGE_BYTES).sum();
                         deferred.behind = behind;
                     }
                     return flow;

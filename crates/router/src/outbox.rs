@@ -87,7 +87,11 @@ impl Outbox {
                 self.tail.truncate(before);
             }
         }
-        if too_long { Err(TooLong) } else { Ok(()) }
+        if !too_long {
+            return Ok(());
+        }
+        self.give_back();
+        Err(TooLong)
     }
 
     /// Appends a frame that is ready, or on a batched transport an item that is.
@@ -121,6 +125,7 @@ impl Outbox {
         self.close_batch(framing);
         let bytes = self.tail.len() + self.shared_bytes;
         if bytes == 0 {
+            self.give_back();
             return false;
         }
         self.in_flight += bytes;
@@ -132,6 +137,15 @@ impl Outbox {
     /// So many of the bytes that were taken are on the wire.
     pub(crate) fn sent(&mut self, bytes: usize) {
         self.in_flight = self.in_flight.saturating_sub(bytes);
+    }
+
+    /// Lets go of room that nothing is in, such as a message left that was refused in the end.
+    fn give_back(&mut self) {
+        if self.tail.is_empty() {
+            pool::give(std::mem::take(&mut self.tail));
+        } else {
+            self.tail.shrink_to(self.tail.len().max(pool::CAPACITY_MAX));
+        }
     }
 
     fn make_room(&mut self) {
@@ -331,8 +345,13 @@ mod tests {
             let mut outbox = Outbox::default();
             outbox.append(framing, 8, |out| out.extend_from_slice(b"first")).expect("short");
             let one = outbox.queued();
-            assert_eq!(outbox.append(framing, 8, |out| out.extend_from_slice(b"far too long")), Err(TooLong));
+            let long = vec![b'x'; 1 << 20];
+            assert_eq!(outbox.append(framing, 8, |out| out.extend_from_slice(&long)), Err(TooLong));
             assert_eq!(outbox.queued(), one);
+            assert!(outbox.tail.capacity() <= pool::CAPACITY_MAX);
+            let mut empty = Outbox::default();
+            assert_eq!(empty.append(framing, 8, |out| out.extend_from_slice(&long)), Err(TooLong));
+            assert_eq!((empty.queued(), empty.tail.capacity()), (0, 0));
         }
     }
 

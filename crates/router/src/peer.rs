@@ -166,7 +166,7 @@ impl Peer {
                 mailbox.cut_off(self, turn);
                 return Sent::Gone;
             }
-            mailbox.events_dropped += 1;
+            mailbox.count_dropped_event(self);
             return Sent::Full;
         }
         if queued > soft / 4 * 3 && turn.now < mailbox.drained_at + DRAINING {
@@ -179,7 +179,7 @@ impl Peer {
 
     /// An event that is longer than this peer takes (RAW-19).
     pub(crate) fn drop_event(&self) {
-        self.mailbox().events_dropped += 1;
+        self.mailbox().count_dropped_event(self);
     }
 
     /// Sends a reply or a final answer.
@@ -205,6 +205,10 @@ impl Peer {
     /// Leaves the outcome that a session waits for, and wakes it.
     pub(crate) fn leave_resolution(&self, resolution: Resolution) {
         let mut mailbox = self.mailbox();
+        // An answer that comes too late must not take the place of a newer one.
+        if mailbox.resolution.as_ref().is_some_and(|newer| newer.number > resolution.number) {
+            return;
+        }
         mailbox.resolution = Some(resolution);
         let waker = mailbox.waker.clone();
         drop(mailbox);
@@ -317,6 +321,15 @@ impl Mailbox {
             }
             Err(TooLong) => Sent::TooLong,
         }
+    }
+
+    /// One more event that this session won't see; the log tells of the first, and of their number at the end.
+    fn count_dropped_event(&mut self, peer: &Peer) {
+        if self.events_dropped == 0 {
+            tracing::warn!(session = peer.id.value(), peer = %peer.transport.peer, queued = self.outbox.queued(),
+                "the first event is dropped for this session");
+        }
+        self.events_dropped += 1;
     }
 
     /// Ends the session of a peer that doesn't read. Its task may well wait for nothing but the socket, having been told of

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 /// How many buffers a thread keeps.
 const BUFFERS_MAX: usize = 64;
 /// The largest buffer that is kept, in bytes; larger ones are freed.
-const CAPACITY_MAX: usize = 64 << 10;
+pub(crate) const CAPACITY_MAX: usize = 64 << 10;
 /// What a new buffer begins with: a few replies.
 const CAPACITY_MIN: usize = 512;
 

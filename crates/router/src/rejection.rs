@@ -11,17 +11,25 @@ pub struct Rejection {
     pub uri: &'static str,
     /// The one positional argument of the ERROR.
     pub message: Option<String>,
+    /// Whether a limit was reached, which whoever runs the router wants to know of.
+    pub(crate) is_limit: bool,
 }
 
 impl Rejection {
     pub(crate) fn new(uri: &'static str) -> Self {
-        Rejection { uri, message: None }
+        Rejection { uri, message: None, is_limit: false }
     }
 
     #[must_use]
     pub(crate) fn because(mut self, message: impl Into<String>) -> Self {
         self.message = Some(message.into());
         self
+    }
+
+    /// A bound of this router or realm was reached.
+    pub(crate) fn limit(what: &str, limit: usize) -> Self {
+        let rejection = Rejection::new(error_uri::UNAVAILABLE);
+        Rejection { is_limit: true, ..rejection.because(format!("the limit of {limit} {what} is reached")) }
     }
 
     pub(crate) fn invalid_uri(uri: &str, expected: &str) -> Self {

@@ -4,6 +4,8 @@
 //! one order: id, URI, reserved names, options, authorization, and then handed to broker or dealer.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use wamp::message::{
@@ -33,7 +35,12 @@ pub(crate) struct Session {
     last_request: u64,
     /// All request ids so far were one more than the one before, as the specification wants and old clients don't do.
     is_sequential: bool,
-    tickets: u64,
+    /// The last requests that were progressive invocations, of which more parts may be on their way when they have ended.
+    transfers: VecDeque<RequestId>,
+    /// The number of the last question asked of somebody else.
+    tickets: Cell<u64>,
+    /// A limit was reached, and the log says so.
+    has_reported_limit: Cell<bool>,
 }
 
 /// What a message comes to, besides what lies in mailboxes.
@@ -71,9 +78,24 @@ impl From<Violation> for Refusal {
 
 const OPEN: &str = "in an open session";
 
+/// How many progressive invocations of a session are remembered beyond their end. Their late parts come soon after.
+const TRANSFERS_MAX: usize = 256;
+
+/// How many components a wildcard pattern may have: each costs a node in the tree of patterns.
+const PATTERN_COMPONENTS_MAX: usize = 64;
+
 impl Session {
     pub(crate) fn new(peer: Arc<Peer>, realm: Arc<Realm>, role: Arc<Role>) -> Self {
-        Session { peer, realm, role, last_request: 0, is_sequential: true, tickets: 0 }
+        Session {
+            peer,
+            realm,
+            role,
+            last_request: 0,
+            is_sequential: true,
+            transfers: VecDeque::new(),
+            tickets: Cell::new(0),
+            has_reported_limit: Cell::new(false),
+        }
     }
 
     /// Handles one message. `decided`: the answer that it waited for, when it is handled for the second time.
@@ -155,6 +177,9 @@ impl Session {
     }
 
     fn reject(&self, kind: MessageType, request: RequestId, rejection: &Rejection, turn: &mut Turn<'_>) {
+        if rejection.is_limit && !self.has_reported_limit.replace(true) {
+            tracing::warn!(session = self.peer.id.value(), peer = %self.peer.transport.peer, "{kind} refused: {rejection}");
+        }
         dealer::send_rejection(&mut self.peer.mailbox(), &self.peer, kind, request, rejection, turn);
     }
 
@@ -283,12 +308,17 @@ impl Session {
             if self.peer.mailbox().calls.contains(call.request) {
                 return Err(Violation::CallPending(call.request).into());
             }
-            let is_strict = self.realm.config.request_ids == RequestIds::Strict;
-            if streams && (is_strict || self.is_sequential) && call.request.value() <= self.last_request {
-                // The rest of a transfer that has ended: it was on its way already (PCI-11).
+            if self.transfers.contains(&call.request) {
+                // The rest of a transfer that has ended: it was on its way already (PCI-11, PCI-15).
                 return Ok(());
             }
             self.check_request(call.request, MessageType::Call)?;
+            if call.options.progress {
+                if self.transfers.len() == TRANSFERS_MAX {
+                    self.transfers.pop_front();
+                }
+                self.transfers.push_back(call.request);
+            }
         }
         self.check_uri(&call.procedure)?;
         self.check_passthru(
@@ -348,6 +378,10 @@ impl Session {
             || !self.realm.config.uri_check.is_valid_pattern(uri, policy)
         {
             return Err(Rejection::invalid_uri(uri, &format!("a URI for match={policy}")));
+        }
+        if policy == MatchPolicy::Wildcard && uri.split('.').count() > PATTERN_COMPONENTS_MAX {
+            let expected = format!("a pattern of at most {PATTERN_COMPONENTS_MAX} components");
+            return Err(Rejection::invalid_uri(uri, &expected));
         }
         Ok(())
     }
@@ -418,7 +452,8 @@ impl Session {
                 Rejection::new(error_uri::AUTHORIZATION_FAILED).because("the authorizer gave no answer")
             })?
         } else if let Some(authorizer) = self.role.authorizer() {
-            let number = self.tickets;
+            let number = self.tickets.get() + 1;
+            self.tickets.set(number);
             let ticket = Ticket::new(number, Asker::Session(Arc::downgrade(&self.peer)));
             let session = self.peer.id;
             let request = AuthorizationRequest { session, identity, action, uri, match_policy };
@@ -433,11 +468,6 @@ impl Session {
         }
         let why = format!("role {:?} may not {} <{uri}>", identity.authrole, action.name());
         Err(Rejection::new(error_uri::NOT_AUTHORIZED).because(why).into())
-    }
-
-    /// The next ticket has another number, so that an answer that comes late is told apart.
-    pub(crate) fn renew_tickets(&mut self) {
-        self.tickets += 1;
     }
 }
 

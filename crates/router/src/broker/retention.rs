@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use wamp::message::{Event, EventDetails, Passthru};
-use wamp::{MatchPolicy, Payload, PublicationId, Serializer, SubscriptionId, error_uri};
+use wamp::{MatchPolicy, Payload, PublicationId, Serializer, SubscriptionId};
 
 use super::{Filter, Membership};
 use crate::config::RetentionConfig;
@@ -189,12 +189,5 @@ impl Retained {
 
     fn bytes(&self) -> usize {
         self.payload.len()
-    }
-}
-
-impl Rejection {
-    /// A bound of this router or realm was reached.
-    pub(crate) fn limit(what: &str, limit: usize) -> Self {
-        Rejection::new(error_uri::UNAVAILABLE).because(format!("the limit of {limit} {what} is reached"))
     }
 }

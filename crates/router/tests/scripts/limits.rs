@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use cloverleaf_router::RouterConfig;
 use cloverleaf_router::config::{Limits, SlowConsumer};
+use cloverleaf_router::{ChannelType, Format, Link, Millis, Router, RouterConfig, TransportDetails};
 use testkit::{Client, Net, json};
+use transport::Framing;
+use wamp::Serializer;
 
 fn limited(limits: Limits) -> Net {
     Net::new(RouterConfig { limits, ..RouterConfig::default() })
@@ -179,8 +181,8 @@ fn replies_beyond_the_hard_bound_end_the_session() {
     let mut net = limited(limits);
     let (callee, caller) = (net.join("realm1"), net.join("realm1"));
     net.register(callee, "a.b");
-    let text = "x".repeat(1_000);
-    let calls = 2 * hard / 1_000;
+    let text = "x".repeat(900);
+    let calls = 2 * hard / 900;
     for n in 1..=calls {
         net.send(caller, json!([48, n, {}, "a.b"]));
     }
@@ -317,4 +319,41 @@ fn a_result_too_long_for_the_caller_is_an_error_for_it() {
     net.refused(caller, 48, request, "wamp.error.payload_size_exceeded");
     net.nothing(caller);
     net.nothing(callee);
+}
+
+/// ROB-01: whoever has no session yet can't make the router hold answers to its pings either.
+#[test]
+fn a_connection_that_does_not_read_is_not_read_before_hello() {
+    let router = Router::new(RouterConfig::default()).expect("a router");
+    let format = Format { serializer: Serializer::Json, framing: Framing::RawSocket };
+    let transport = TransportDetails::new(ChannelType::Tcp, "tcp4:127.0.0.1:1");
+    let mut link = Link::new(&router, format, usize::MAX, transport, Millis(0));
+    assert!(link.wants_input());
+    link.send_raw(&[0; 100_000]);
+    assert!(!link.wants_input());
+}
+
+/// ROB-01, URI-11: patterns of very many components are refused.
+#[test]
+fn wildcard_patterns_have_a_bounded_number_of_components() {
+    let mut net = Net::open();
+    let client = net.join("realm1");
+    let pattern = |components: usize| ".".repeat(components - 1);
+    net.subscribe_with(client, json!({"match": "wildcard"}), &pattern(64));
+    let request = net.request(client);
+    net.send(client, json!([32, request, {"match": "wildcard"}, pattern(65)]));
+    net.refused(client, 32, request, "wamp.error.invalid_uri");
+}
+
+/// SER-01, WSK-11: transcoding makes no message longer than any may be.
+#[test]
+fn a_message_that_transcoding_makes_too_long_is_refused_to_its_sender() {
+    let mut net = limited(Limits { message_bytes_max: 10_000, ..Limits::default() });
+    let callee = net.client().serializer(Serializer::Json).join("realm1");
+    let caller = net.client().serializer(Serializer::MsgPack).join("realm1");
+    net.register(callee, "a.b");
+    // Six characters of JSON for each of these.
+    let call = net.call(caller, "a.b", &"\u{1}".repeat(5_000));
+    net.refused(caller, 48, call, "wamp.error.payload_size_exceeded");
+    assert!(!net.is_closed(callee));
 }
