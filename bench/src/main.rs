@@ -16,7 +16,8 @@
 //! What it deliberately doesn't do: it loads no other machine than this one, keeps no results, and ends no process that
 //! it didn't start.
 //!
-//! *Invariant*: a record exists only if every message of its run came exactly once, in order, and as it was sent.
+//! *Invariant*: a record exists only if every message of its run came exactly once, in order, and with its payload as it
+//! was sent (of large ones both ends are compared, see [`stamp`]).
 
 mod case;
 mod cli;
