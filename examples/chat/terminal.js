@@ -7,8 +7,14 @@ const autobahn = require('autobahn');
 const { WebSocket } = require('ws');
 const { enterRoom } = require('./room.js');
 
-// Autobahn|JS takes the platform's WebSocket, which Node has from version 22 on.
-globalThis.WebSocket ??= WebSocket;
+// Autobahn|JS takes the platform's WebSocket, which Node has from version 22 on. It listens to the close of a socket, not
+// to its errors, and in Node an error that nobody listens to ends the program: say, because the router is away.
+globalThis.WebSocket ??= class extends WebSocket {
+    constructor(...args) {
+        super(...args);
+        this.on('error', () => {});
+    }
+};
 
 const [name, url = 'ws://127.0.0.1:8080/ws', realm = 'realm1'] = process.argv.slice(2);
 if (!name) {

@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { startRouter, within } from './support/router.js';
@@ -18,10 +19,21 @@ before(async () => {
 });
 after(() => router.stop());
 
+const children = new Set();
+afterEach(() => {
+    // Whoever is still there belongs to a test that has failed.
+    for (const child of children) {
+        child.kill('SIGKILL');
+    }
+    children.clear();
+});
+
 /** Enters the chat as a person at a terminal would. */
-function enter(name) {
+function enter(name, url = router.url) {
     const env = { ...process.env, NODE_PATH: PACKAGES };
-    const child = spawn(process.execPath, [TERMINAL, name, router.url], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [TERMINAL, name, url], { env, stdio: ['pipe', 'pipe', 'inherit'] });
+    children.add(child);
+    child.once('exit', () => children.delete(child));
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     return {
         say: (text) => child.stdin.write(`${text}\n`),
@@ -54,4 +66,22 @@ test('people in the chat hear each other, and newcomers what was said before', a
     assert.equal(await carol.line(), '* you are in the room as carol');
     await bob.leave();
     await carol.leave();
+});
+
+/** A URL at which nobody listens. */
+async function nowhere() {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address();
+    server.close();
+    await once(server, 'close');
+    return `ws://127.0.0.1:${port}/ws`;
+}
+
+test('a person whose router is away is told so, and stays until they leave', async () => {
+    const alice = enter('alice', await nowhere());
+    assert.equal(await alice.line(), '* the router is away');
+    alice.say('is anybody there?');
+    assert.equal(await alice.line(), '* nobody can hear you');
+    await alice.leave();
 });
