@@ -10,6 +10,7 @@
 )]
 
 mod autobahn;
+mod bench;
 mod cargo;
 mod conformance;
 mod interop;

@@ -19,6 +19,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("unit", &[]),
     ("interop", &[]),
     ("autobahn", &["--quick"]),
+    ("bench-smoke", &[]),
 ];
 
 struct Report {

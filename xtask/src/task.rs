@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::repo::Repo;
-use crate::{autobahn, cargo, conformance, interop, suite, tidy};
+use crate::{autobahn, bench, cargo, conformance, interop, suite, tidy};
 
 /// How a task ended when it did not fail.
 pub(crate) enum Outcome {
@@ -81,6 +81,18 @@ pub(crate) const TASKS: &[Task] = &[
         options: "[--quick]",
         about: "the Autobahn WebSocket suite against our codec: complete, or a choice of a few minutes",
         run: autobahn::run,
+    },
+    Task {
+        name: "bench",
+        options: "[case...]",
+        about: "measure a release build beside the floor; takes some minutes on a quiet machine",
+        run: bench::run,
+    },
+    Task {
+        name: "bench-smoke",
+        options: "",
+        about: "a few seconds of load, for correctness",
+        run: bench::smoke,
     },
 ];
 
