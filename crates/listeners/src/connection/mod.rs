@@ -366,9 +366,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (peer, session) = (self.peer, self.link.session_id().map(|id| id.value()));
         match end {
             End::Violation(_) | End::Stalled | End::Silent => warn!(%peer, session, "connection ends: {end}"),
-            End::Closed { code, .. } if !matches!(code, 1000 | 1001) => {
-                warn!(%peer, session, "connection ends: {end}");
-            }
+            // The link has said why.
             End::Closed { .. } | End::PeerClosed(_) | End::Eof | End::Io(_) => {
                 debug!(%peer, session, "connection ends: {end}");
             }
