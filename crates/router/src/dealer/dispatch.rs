@@ -1,7 +1,6 @@
-//! From CALL to INVOCATION: picking a callee, waiting for one, asking another.
+//! From CALL to INVOCATION: picking a callee, asking another.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,7 +11,6 @@ use wamp::{Payload, RequestId, error_uri};
 use super::registration::{Callee, Registration};
 use super::table::{Assigned, Call, Entry, Invocation, KeptPayload, Reroute};
 use super::{Dealer, Target};
-use crate::lock::lock;
 use crate::peer::{Mailbox, Peer, Sent};
 use crate::rejection::Rejection;
 use crate::roster::Place;
@@ -31,27 +29,37 @@ pub(crate) struct CallTerms {
     pub(crate) never_forward_timeout: bool,
 }
 
-/// A call that waits for a callee of its registration to be free, or the continuation of one.
-#[derive(Debug)]
-pub(super) struct QueuedCall {
-    call: Arc<Call>,
-    payload: KeptPayload,
-    progress: bool,
-}
-
 /// Why a callee didn't get a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refused {
+pub(super) enum Refused {
     /// It is leaving.
     Gone,
     /// It works at as much as it said it can.
     Busy,
+    /// Some callees are busy, and others would be free but don't read fast enough.
+    Crowded,
+    /// As many calls wait for callees to be free as may.
+    QueueFull,
     /// It doesn't read fast enough.
     Full,
     /// It won't take a message of this length.
     TooLong,
     /// It lacks a feature that the call needs.
     Unsupported,
+}
+
+impl Refused {
+    /// The better reason of two callees for one call: one that will be free says more than one that is gone.
+    fn or(self, other: Refused) -> Refused {
+        match (self, other) {
+            (Refused::Crowded, _)
+            | (_, Refused::Crowded)
+            | (Refused::Busy, Refused::Full)
+            | (Refused::Full, Refused::Busy) => Refused::Crowded,
+            (_, Refused::Busy) | (Refused::Gone, _) => other,
+            _ => self,
+        }
+    }
 }
 
 impl Dealer {
@@ -67,17 +75,49 @@ impl Dealer {
         terms: CallTerms,
         turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
-        let message::Call { request, options, procedure, payload } = message;
-        let Some(target) = self.route(&procedure, turn) else {
-            let why = format!("no callee registered for procedure <{procedure}>");
-            return Err(Rejection::new(error_uri::NO_SUCH_PROCEDURE).because(why));
-        };
+        let mut stale: Option<Target> = None;
+        for last in [false, false, false, true] {
+            let Some(target) = self.route(&message.procedure, turn) else {
+                let why = format!("no callee registered for procedure <{}>", message.procedure);
+                return Err(Rejection::new(error_uri::NO_SUCH_PROCEDURE).because(why));
+            };
+            // Those who left may have been replaced since the route was looked up; if not, there is nobody else.
+            let is_last = last || stale.is_some_and(|stale| Arc::ptr_eq(&stale.callees, &target.callees));
+            let call = self.call_to(&target, peer, &message, terms, turn);
+            self.insert(&call, &target, &message.payload)?;
+            match self.place(&call, &target, &message.payload, turn) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Gone) if !is_last => {
+                    if peer.mailbox().calls.remove(&call).is_none() {
+                        return Ok(());
+                    }
+                }
+                Err(refused) => {
+                    self.fail(&call, refused, turn);
+                    return Ok(());
+                }
+            }
+            stale = Some(target);
+        }
+        Ok(())
+    }
+
+    /// A call as it is made to what its procedure is routed to.
+    fn call_to(
+        &self,
+        target: &Target,
+        peer: &Arc<Peer>,
+        message: &message::Call<'_>,
+        terms: CallTerms,
+        turn: &Turn<'_>,
+    ) -> Arc<Call> {
+        let options = &message.options;
         let is_pattern = target.registration.match_policy != wamp::MatchPolicy::Exact;
-        let call = Arc::new(Call {
+        Arc::new(Call {
             caller: Arc::clone(peer),
-            request,
+            request: message.request,
             registration: Arc::clone(&target.registration),
-            procedure: is_pattern.then(|| (&*procedure).into()),
+            procedure: is_pattern.then(|| (&*message.procedure).into()),
             receive_progress: options.receive_progress,
             streams_need: self.streams_need(),
             progressive: options.progress,
@@ -86,20 +126,26 @@ impl Dealer {
             timeout: terms.timeout,
             due: terms.timeout.map(|timeout| turn.now + std::time::Duration::from_millis(timeout)),
             may_forward_timeout: !terms.never_forward_timeout,
-            passthru: options.passthru.into_owned(),
-        });
-        self.insert(&call, &target, &payload)?;
-        if target.registration.queued.load(Ordering::Relaxed) > 0 {
-            // Others came first.
-            self.enqueue(&call, &payload, call.progressive, turn);
-            return Ok(());
+            passthru: options.passthru.clone().into_owned(),
+        })
+    }
+
+    /// Hands a call that has its entry to a callee, or into the queue.
+    fn place(
+        &self,
+        call: &Arc<Call>,
+        target: &Target,
+        payload: &Payload<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Refused> {
+        // While others wait, they came first.
+        if target.registration.queued.load(Ordering::Relaxed) == 0 {
+            match self.assign(call, &target.callees, payload, &[], turn) {
+                Err(Refused::Busy) => {}
+                placed => return placed,
+            }
         }
-        match self.assign(&call, &target.callees, &payload, &[], turn) {
-            Ok(()) => {}
-            Err(Refused::Busy) => self.enqueue(&call, &payload, call.progressive, turn),
-            Err(refused) => self.fail(&call, refused, turn),
-        }
-        Ok(())
+        self.enqueue(call, payload, turn)
     }
 
     /// What a callee must have announced to be asked for progressive results (PCR-01). Autobahn|JS announces them without
@@ -114,11 +160,13 @@ impl Dealer {
 
     /// **A**: the call gets its entry.
     fn insert(&self, call: &Arc<Call>, target: &Target, payload: &Payload<'_>) -> Result<(), Rejection> {
-        let reroute = (target.may_reroute && !call.progressive)
-            .then(|| Box::new(Reroute { payload: KeptPayload::new(payload), tried: Vec::new() }));
         let peer = &call.caller;
+        // Only the caller's own task adds to what is kept, so the room there is stays while the payload is copied.
+        let may_keep = |bytes| peer.mailbox().calls.kept() + bytes <= peer.limits.kept_call_bytes_max;
+        let reroute = (target.may_reroute && !call.progressive && may_keep(payload.bytes().len()))
+            .then(|| Box::new(Reroute { payload: KeptPayload::new(payload), tried: Vec::new() }));
         let mut mailbox = peer.mailbox();
-        if mailbox.calls.len() >= peer.limits.pending_calls_max {
+        if mailbox.calls.burden() >= peer.limits.pending_calls_max {
             return Err(Rejection::limit("pending calls of this session", peer.limits.pending_calls_max));
         }
         mailbox.calls.insert(Entry {
@@ -163,7 +211,7 @@ impl Dealer {
     }
 
     /// **B**: one more INVOCATION under the same number.
-    fn forward(
+    pub(super) fn forward(
         &self,
         call: &Arc<Call>,
         assigned: &Assigned,
@@ -196,8 +244,8 @@ impl Dealer {
     /// Finds a callee for a call that has an entry and none yet.
     ///
     /// # Errors
-    /// Why none took it: [`Refused::Busy`] where one will when it is free.
-    fn assign(
+    /// Why none took it: [`Refused::Busy`] where one will when it is free, and none could already.
+    pub(super) fn assign(
         &self,
         call: &Arc<Call>,
         callees: &[Arc<Callee>],
@@ -216,10 +264,7 @@ impl Dealer {
                     self.record(call, &assigned, tried.len(), turn);
                     return Ok(());
                 }
-                // A callee that will be free is a better reason than one that is gone.
-                Err(Refused::Busy) => why = Refused::Busy,
-                Err(refused) if why == Refused::Gone => why = refused,
-                Err(_) => {}
+                Err(refused) => why = why.or(refused),
             }
         }
         Err(why)
@@ -332,148 +377,17 @@ impl Dealer {
         }
     }
 
-    /// Puts a call into its registration's queue.
-    fn enqueue(&self, call: &Arc<Call>, payload: &Payload<'_>, progress: bool, turn: &mut Turn<'_>) {
-        let accepted = {
-            let mut queue = lock(&call.registration.queue);
-            self.push(&mut queue, call, payload, progress)
-        };
-        self.enqueued(call, accepted, turn);
-    }
-
-    /// Puts the continuation of a call that waits into its registration's queue; if that got a callee meanwhile, which
-    /// happens under the queue's lock, the continuation follows it.
-    fn enqueue_part(&self, call: &Arc<Call>, payload: &Payload<'_>, progress: bool, turn: &mut Turn<'_>) {
-        let accepted = {
-            let mut queue = lock(&call.registration.queue);
-            if let Some(assigned) = call.assigned() {
-                self.forward(call, &assigned, payload, progress, turn);
-                return;
-            }
-            self.push(&mut queue, call, payload, progress)
-        };
-        self.enqueued(call, accepted, turn);
-    }
-
-    fn push(
-        &self,
-        queue: &mut Option<VecDeque<QueuedCall>>,
-        call: &Arc<Call>,
-        payload: &Payload<'_>,
-        progress: bool,
-    ) -> Result<(), Refused> {
-        match queue {
-            Some(queue) if queue.len() < self.queued_calls_max => {
-                let payload = KeptPayload::new(payload);
-                queue.push_back(QueuedCall { call: Arc::clone(call), payload, progress });
-                call.registration.queued.store(queue.len(), Ordering::Relaxed);
-                Ok(())
-            }
-            Some(_) => Err(Refused::Busy),
-            None => Err(Refused::Gone),
-        }
-    }
-
-    fn enqueued(&self, call: &Arc<Call>, accepted: Result<(), Refused>, turn: &mut Turn<'_>) {
-        let registration = &call.registration;
-        match accepted {
-            // A callee may have become free between its refusal and the call's arrival here.
-            Ok(()) => self.drain_queue(registration, turn),
-            Err(refused) => {
-                self.fail(call, refused, turn);
-                // Its earlier parts may be in the queue.
-                self.forget_queued(call, turn);
-            }
-        }
-    }
-
-    /// Hands waiting calls to callees that are free, in order. The queue's lock is held throughout, so that no later call
-    /// overtakes (ORD-04).
-    pub(super) fn drain_queue(&self, registration: &Arc<Registration>, turn: &mut Turn<'_>) {
-        if registration.queued.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        let mut failed = Vec::new();
-        {
-            let mut guard = lock(&registration.queue);
-            let Some(queue) = &mut *guard else { return };
-            let callees = registration.callees.list();
-            while let Some(waiting) = queue.front() {
-                let call = &waiting.call;
-                if call.is_pending() {
-                    match self.assign(call, &callees, &waiting.payload.borrow(), &[], turn) {
-                        Ok(()) => {}
-                        Err(Refused::Busy) => break,
-                        Err(refused) => failed.push((Arc::clone(call), refused)),
-                    }
-                }
-                let Some(first) = queue.pop_front() else { break };
-                self.forward_parts(&first.call, queue, turn);
-            }
-            if queue.is_empty() {
-                *queue = VecDeque::new();
-            }
-            registration.queued.store(queue.len(), Ordering::Relaxed);
-        }
-        for (call, refused) in failed {
-            self.fail(&call, refused, turn);
-        }
-    }
-
-    /// A progressive call leaves its queue as a whole: its continuations must neither wait behind others, which may wait
-    /// for it to end, nor be overtaken by what comes later (PCI-20).
-    fn forward_parts(&self, call: &Arc<Call>, queue: &mut VecDeque<QueuedCall>, turn: &mut Turn<'_>) {
-        if !call.progressive {
-            return;
-        }
-        let assigned = call.assigned();
-        queue.retain(|waiting| {
-            if !Arc::ptr_eq(&waiting.call, call) {
-                return true;
-            }
-            if let Some(assigned) = &assigned {
-                self.forward(call, assigned, &waiting.payload.borrow(), waiting.progress, turn);
-            }
-            false
-        });
-    }
-
-    /// Takes a call that was canceled out of its queue, so that it no longer counts, nor holds up others.
-    pub(super) fn forget_queued(&self, call: &Arc<Call>, turn: &mut Turn<'_>) {
-        let registration = &call.registration;
-        if registration.queued.load(Ordering::Relaxed) == 0 {
-            return;
-        }
-        if let Some(queue) = &mut *lock(&registration.queue) {
-            queue.retain(|waiting| !Arc::ptr_eq(&waiting.call, call));
-            registration.queued.store(queue.len(), Ordering::Relaxed);
-        }
-        self.drain_queue(registration, turn);
-    }
-
-    /// The registration is gone: so are the chances of those who wait for it.
-    pub(super) fn close_queue(&self, registration: &Registration, turn: &mut Turn<'_>) {
-        let waiting = lock(&registration.queue).take().unwrap_or_default();
-        registration.queued.store(0, Ordering::Relaxed);
-        for waiting in waiting {
-            let why = format!("the last callee of <{}> left", registration.uri);
-            self.finish(&waiting.call, &Rejection::new(error_uri::CANCELED).because(why), turn);
-        }
-    }
-
     /// Answers a call that nobody took.
-    fn fail(&self, call: &Arc<Call>, refused: Refused, turn: &mut Turn<'_>) {
+    pub(super) fn fail(&self, call: &Arc<Call>, refused: Refused, turn: &mut Turn<'_>) {
         let uri = &call.registration.uri;
         let rejection = match refused {
             Refused::Gone => Rejection::new(error_uri::NO_SUCH_PROCEDURE)
                 .because(format!("no callee registered for procedure <{uri}>")),
-            Refused::Busy if self.compat_crossbar => Rejection::new("crossbar.error.max_concurrency_reached")
+            Refused::Busy | Refused::QueueFull if self.compat_crossbar => Rejection::new("crossbar.error.max_concurrency_reached")
                 .because(format!("maximum concurrency of callees of <{uri}> reached")),
-            Refused::Busy => Rejection::new(error_uri::UNAVAILABLE).because(format!(
-                "all callees of <{uri}> are busy, and {} calls wait",
-                self.queued_calls_max
-            )),
-            Refused::Full => Rejection::new(error_uri::UNAVAILABLE)
+            Refused::Busy | Refused::QueueFull => Rejection::new(error_uri::UNAVAILABLE)
+                .because(format!("all callees of <{uri}> are busy, and as many calls wait as may")),
+            Refused::Full | Refused::Crowded => Rejection::new(error_uri::UNAVAILABLE)
                 .because(format!("the callees of <{uri}> do not keep up with their invocations")),
             Refused::TooLong => Rejection::new(error_uri::PAYLOAD_SIZE_EXCEEDED)
                 .because(format!("the call is longer than what the callee of <{uri}> accepts")),
@@ -531,13 +445,14 @@ fn error<'a>(
 }
 
 impl Call {
-    /// Whether it isn't finally answered.
-    fn is_pending(self: &Arc<Self>) -> bool {
-        self.caller.mailbox().calls.entry(self).is_some()
+    /// Whether somebody waits for its answer.
+    pub(super) fn is_pending(self: &Arc<Self>) -> bool {
+        let mut mailbox = self.caller.mailbox();
+        mailbox.is_open() && mailbox.calls.entry(self).is_some()
     }
 
     /// Who works at it, as far as its entry knows.
-    fn assigned(self: &Arc<Self>) -> Option<Assigned> {
+    pub(super) fn assigned(self: &Arc<Self>) -> Option<Assigned> {
         self.caller.mailbox().calls.entry(self)?.assigned.clone()
     }
 

@@ -12,7 +12,7 @@
 //!
 //! | step (whose task) | locks |
 //! |---|---|
-//! | CALL (caller's) | **A** checks, insert the entry; **B** callee: if closed, inactive, full or at its concurrency: leave it and try the next; else number, note and append the INVOCATION; **A** record the callee unless the call was handed back already; nobody took it: remove, ERROR |
+//! | CALL (caller's) | **A** checks, insert the entry; **B** callee: if closed, inactive, full or at its concurrency: leave it and try the next; else number, note and append the INVOCATION; **A** record the callee unless the call was handed back already; nobody took it: remove, ERROR, or look for others if all had left and the registration changed since it was looked up |
 //! | CALL that goes on (caller's) | **A** entry open? **B** append INVOCATION under the same number; while others wait in a queue: under its lock |
 //! | YIELD, ERROR (callee's) | **B** remove the invocation (absent: ignore; never issued: violation); **A** remove, append RESULT or ERROR |
 //! | YIELD with progress (callee's) | **B** look up; **A** entry there and asked for it: append, restart the deadline; no room: remove, ERROR, then **B** INTERRUPT |
@@ -24,13 +24,15 @@
 //! | re-route (callee's) | **B** remove; **A** entry there, not marked, no progress: no callee; **B'** as CALL; **A** record; if it is gone: **B'** abandon, INTERRUPT; if it was marked: **B'** INTERRUPT |
 //! | call from a queue (any) | under the queue's lock as the re-route from **B'** on, then its continuations |
 //!
-//! An abandoned invocation still counts for its callee's concurrency until the callee answers or leaves.
+//! An abandoned invocation still counts for its callee's concurrency, and as a pending call of its caller, until the
+//! callee answers or leaves; so nobody fills a callee with calls that it cancels at once.
 //!
 //! Spec: basic profile, "Remote Procedure Calls"; advanced profile, "Advanced RPC".
 
 mod answer;
 mod cancel;
 mod dispatch;
+mod queue;
 mod registration;
 mod table;
 
@@ -42,6 +44,7 @@ use wamp::message::{InvocationPolicy, Register, Registered, Unregister, Unregist
 use wamp::role::{ClientRole, Features};
 use wamp::{RegistrationId, error_uri};
 
+use crate::config::Limits;
 use crate::index::{Generations, Index};
 use crate::lock::{lock, read, write};
 use crate::peer::Peer;
@@ -59,6 +62,7 @@ pub(crate) struct Dealer {
     index: Index<Registration>,
     by_id: RwLock<HashMap<RegistrationId, Arc<Registration>>>,
     queued_calls_max: usize,
+    queued_calls_bytes_max: usize,
     compat_crossbar: bool,
 }
 
@@ -86,8 +90,15 @@ impl Cached for CallRoute {
 }
 
 impl Dealer {
-    pub(crate) fn new(realm: u64, queued_calls_max: usize, compat_crossbar: bool) -> Self {
-        Dealer { realm, index: Index::default(), by_id: RwLock::default(), queued_calls_max, compat_crossbar }
+    pub(crate) fn new(realm: u64, limits: &Limits, compat_crossbar: bool) -> Self {
+        Dealer {
+            realm,
+            index: Index::default(),
+            by_id: RwLock::default(),
+            queued_calls_max: limits.queued_calls_max,
+            queued_calls_bytes_max: limits.queued_calls_bytes_max,
+            compat_crossbar,
+        }
     }
 
     /// Handles a REGISTER that is valid and authorized.
@@ -279,6 +290,9 @@ impl Dealer {
         });
         if is_deleted {
             self.close_queue(registration, turn);
+        } else {
+            // Those who wait for this one wait for the others now, or for nobody.
+            self.drain_queue(registration, turn);
         }
     }
 

@@ -224,3 +224,48 @@ fn a_concurrency_of_none_is_refused() {
         net.refused(callee, crate::REGISTER, request, "wamp.error.invalid_argument");
     }
 }
+
+// SHR-12, ROB-10
+#[test]
+fn a_call_that_only_one_callee_could_serve_ends_when_that_leaves() {
+    for leaves in [false, true] {
+        let mut net = Net::open();
+        let caller = net.join("realm1");
+        let options = json!({"invoke": "first", "concurrency": 1});
+        let [able] = callees(&mut net, options.clone());
+        let plain = crate::join_with(&mut net, &[]);
+        let registration = net.register_with(plain, options, "com.p");
+        net.send(caller, json!([48, 1, {"progress": true}, "com.p"]));
+        net.send(caller, json!([48, 2, {"progress": true}, "com.p"]));
+        net.send(caller, json!([48, 3, {}, "com.p"]));
+        net.invoked(able);
+        net.nothing(plain);
+        if leaves {
+            net.disconnect(able);
+            // In one order or the other.
+            let ended: Vec<u64> = net.receive(caller).iter().map(|error| error.id(2)).collect();
+            assert!(ended == [1, 2] || ended == [2, 1], "{ended:?}");
+        } else {
+            net.unregister(able, registration);
+            net.refused(caller, CALL, 2, "wamp.error.feature_not_supported");
+        }
+        net.expect(plain, json!([68, 1, "_", {}]));
+    }
+}
+
+// SHR-12, PCI-02
+#[test]
+fn a_call_whose_continuation_finds_the_queue_full_leaves_it() {
+    let mut net = net_of(|_| (), |limits| limits.queued_calls_max = 1);
+    let caller = net.join("realm1");
+    let [callee] = callees(&mut net, json!({"concurrency": 1}));
+    net.call(caller, "com.p", "busy");
+    net.send(caller, json!([48, 2, {"progress": true}, "com.p"]));
+    net.send(caller, json!([48, 2, {"progress": true}, "com.p"]));
+    net.refused(caller, CALL, 2, UNAVAILABLE);
+    net.send(caller, json!([48, 3, {}, "com.p", ["next"]]));
+    net.nothing(caller);
+    net.invoked(callee);
+    net.answer(callee, 1, "!");
+    net.expect(callee, json!([68, 2, "_", {}, ["next"]]));
+}
