@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::steps::{Rules, Scenario};
+use foldhash::fast::RandomState;
+
+use crate::steps::{Rules, Scenario, Step};
 use crate::world::World;
 
 /// What the search of one scenario came to.
@@ -18,7 +20,7 @@ pub(crate) struct Outcome {
 /// Visits every state of a scenario. After some violations it stops: one is enough to know.
 pub(crate) fn explore(scenario: &Scenario, rules: Rules) -> Outcome {
     let mut outcome = Outcome::default();
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let mut path = Vec::new();
     visit(&World::new(scenario, rules), scenario, &mut seen, &mut path, &mut outcome);
     outcome.states = seen.len();
@@ -40,13 +42,16 @@ pub(crate) fn explore_all(scenarios: &[Scenario], rules: Rules) -> (usize, Vec<S
     (states, violations)
 }
 
+/// Which task took which step.
+type Path = Vec<(usize, Step)>;
+
 const VIOLATIONS_MAX: usize = 3;
 
 fn visit(
     world: &World,
     scenario: &Scenario,
-    seen: &mut HashSet<World>,
-    path: &mut Vec<String>,
+    seen: &mut HashSet<World, RandomState>,
+    path: &mut Path,
     outcome: &mut Outcome,
 ) {
     if outcome.violations.len() >= VIOLATIONS_MAX || !seen.insert(world.clone()) {
@@ -58,7 +63,7 @@ fn visit(
         let mut next = world.clone();
         let Some(step) = next.advance(task) else { continue };
         quiet = false;
-        path.push(format!("task {task}: {step:?}"));
+        path.push((task, step));
         match next.violation() {
             Some(what) => outcome.violations.push(told(what, scenario, path)),
             None => visit(&next, scenario, seen, path, outcome),
@@ -70,6 +75,7 @@ fn visit(
     }
 }
 
-fn told(what: &str, scenario: &Scenario, path: &[String]) -> String {
-    format!("{what}\n{scenario:?}\n  {}", path.join("\n  "))
+fn told(what: &str, scenario: &Scenario, path: &[(usize, Step)]) -> String {
+    let steps: Vec<String> = path.iter().map(|(task, step)| format!("  task {task}: {step:?}")).collect();
+    format!("{what}\n{scenario:?}\n{}", steps.join("\n"))
 }
