@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
+use std::time::Duration;
 
 use foldhash::quality::RandomState;
 use rand::rngs::SmallRng;
@@ -25,7 +26,11 @@ pub struct Worker {
     /// Where events are encoded once for all their receivers.
     pub(crate) scratch: Vec<u8>,
     touched: Vec<Arc<Peer>>,
+    routes_kept_since: Millis,
 }
+
+/// Routes are forgotten this often, since the ones that nobody asks for again would keep sessions that have ended.
+const ROUTES_KEPT: Duration = Duration::from_secs(60);
 
 impl Worker {
     /// A worker whose ids come from `seed`.
@@ -37,12 +42,18 @@ impl Worker {
             decisions: DecisionCache::default(),
             scratch: Vec::new(),
             touched: Vec::new(),
+            routes_kept_since: Millis::default(),
         }
     }
 
     /// Begins a batch of routing at the moment `now`.
     pub fn turn(&mut self, now: Millis) -> Turn<'_> {
-        Turn { now, owner: None, worker: self, deliveries: 0, pace: false }
+        if now >= self.routes_kept_since + ROUTES_KEPT {
+            self.routes.clear();
+            self.call_routes.clear();
+            self.routes_kept_since = now;
+        }
+        Turn { now, owner: None, worker: self, work: 0, pace: false }
     }
 }
 
@@ -54,14 +65,15 @@ pub struct Turn<'w> {
     /// The session whose task this is.
     pub(crate) owner: Option<SessionId>,
     pub(crate) worker: &'w mut Worker,
-    deliveries: usize,
+    work: usize,
     pace: bool,
 }
 
 impl Turn<'_> {
-    /// How many events were delivered in this turn so far: a connection stops for others after some thousands.
+    /// How much was done in this turn so far, in events delivered or what takes about as long, such as a receiver looked
+    /// at or a step of a search: a connection stops for others after some thousands.
     pub fn deliveries(&self) -> usize {
-        self.deliveries
+        self.work
     }
 
     /// Whether the connection whose input this is should pause for a moment (some 10 ms): a receiver is nearly full
@@ -74,8 +86,9 @@ impl Turn<'_> {
         self.pace = true;
     }
 
-    pub(crate) fn delivered(&mut self, events: usize) {
-        self.deliveries += events;
+    /// Counts work that one message can ask much of; see [`Turn::deliveries`].
+    pub(crate) fn spend(&mut self, units: usize) {
+        self.work = self.work.saturating_add(units);
     }
 
     pub(crate) fn touch(&mut self, peer: &Arc<Peer>) {
@@ -100,22 +113,33 @@ impl Drop for Turn<'_> {
 
 /// How many routes a thread remembers. A power of two.
 const CACHE_SLOTS: usize = 4096;
+/// The most that all of them may weigh, in the units of [`Cached::weight`].
+const CACHE_WEIGHT_MAX: usize = 1 << 18;
+/// The most that one may weigh: a larger one costs little to find, compared to the deliveries it is found for.
+const ENTRY_WEIGHT_MAX: usize = 1 << 13;
 
-/// A direct-mapped cache by (realm, URI): a collision replaces, so it is bounded by its slots.
+/// A direct-mapped cache by (realm, URI): a collision replaces, so it is bounded by its slots, and by the weight of
+/// what is in them: one entry too much empties it.
 #[derive(Debug)]
 pub(crate) struct Cache<T> {
     slots: Vec<Option<Arc<T>>>,
+    weight: usize,
     hasher: RandomState,
 }
 
 /// What can be found in a [`Cache`] again.
 pub(crate) trait Cached {
     fn is_for(&self, realm: u64, uri: &str) -> bool;
+
+    /// What it keeps alive, in pointers to others or dozens of bytes; always the same for the same value.
+    fn weight(&self) -> usize {
+        1
+    }
 }
 
 impl<T> Default for Cache<T> {
     fn default() -> Self {
-        Cache { slots: Vec::new(), hasher: RandomState::default() }
+        Cache { slots: Vec::new(), weight: 0, hasher: RandomState::default() }
     }
 }
 
@@ -125,14 +149,31 @@ impl<T: Cached> Cache<T> {
         found.is_for(realm, uri).then_some(found)
     }
 
+    /// Keeps `value`, unless it is too large for that.
     pub(crate) fn insert(&mut self, realm: u64, uri: &str, value: Arc<T>) {
+        let slot = self.slot(realm, uri);
+        if let Some(old) = self.slots.get_mut(slot).and_then(Option::take) {
+            self.weight -= old.weight();
+        }
+        let weight = value.weight();
+        if weight > ENTRY_WEIGHT_MAX {
+            return;
+        }
+        if self.weight + weight > CACHE_WEIGHT_MAX {
+            self.clear();
+        }
         if self.slots.is_empty() {
             self.slots.resize_with(CACHE_SLOTS, || None);
         }
-        let slot = self.slot(realm, uri);
         if let Some(slot) = self.slots.get_mut(slot) {
             *slot = Some(value);
+            self.weight += weight;
         }
+    }
+
+    fn clear(&mut self) {
+        self.slots.fill(None);
+        self.weight = 0;
     }
 
     fn slot(&self, realm: u64, uri: &str) -> usize {
@@ -141,5 +182,50 @@ impl<T: Cached> Cache<T> {
         hasher.write(uri.as_bytes());
         // The remainder of a power of two: the lowest bits.
         usize::try_from(hasher.finish() % CACHE_SLOTS as u64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Entry(String, usize);
+
+    impl Cached for Entry {
+        fn is_for(&self, _: u64, uri: &str) -> bool {
+            self.0 == uri
+        }
+
+        fn weight(&self) -> usize {
+            self.1
+        }
+    }
+
+    fn insert(cache: &mut Cache<Entry>, uri: &str, weight: usize) {
+        cache.insert(1, uri, Arc::new(Entry(uri.into(), weight)));
+    }
+
+    /// ROB-01
+    #[test]
+    fn the_cache_is_bounded_by_what_its_entries_keep_alive() {
+        let mut cache = Cache::default();
+        for number in 0..10_000 {
+            insert(&mut cache, &format!("a.{number}"), 1000);
+            let weight: usize = cache.slots.iter().flatten().map(|entry| entry.weight()).sum();
+            assert_eq!(weight, cache.weight);
+            assert!(weight <= CACHE_WEIGHT_MAX);
+            assert!(cache.find(1, &format!("a.{number}")).is_some(), "the newest is always there");
+        }
+    }
+
+    #[test]
+    fn an_entry_that_has_grown_too_large_is_not_kept_nor_is_its_predecessor() {
+        let mut cache = Cache::default();
+        insert(&mut cache, "a.b", ENTRY_WEIGHT_MAX);
+        assert!(cache.find(1, "a.b").is_some());
+        insert(&mut cache, "a.b", ENTRY_WEIGHT_MAX + 1);
+        assert!(cache.find(1, "a.b").is_none());
+        assert_eq!(cache.weight, 0);
     }
 }

@@ -14,6 +14,9 @@ use crate::peer::Peer;
 /// Lists longer than this are turned into sets, once per publication.
 const SCAN_MAX: usize = 16;
 
+/// Bytes of an entry of a list or set, besides those of a text.
+const ENTRY_BYTES: usize = 32;
+
 /// The conditions of one publication; all must hold.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter<'a> {
@@ -40,6 +43,15 @@ enum OneOf<T> {
 impl<T: Eq + std::hash::Hash> OneOf<T> {
     fn new(list: Vec<T>) -> Self {
         if list.len() <= SCAN_MAX { OneOf::Few(list) } else { OneOf::Many(list.into_iter().collect()) }
+    }
+}
+
+impl<T> OneOf<T> {
+    fn bytes(&self, one: impl Fn(&T) -> usize) -> usize {
+        match self {
+            OneOf::Few(list) => list.iter().map(one).sum(),
+            OneOf::Many(set) => set.iter().map(one).sum(),
+        }
     }
 }
 
@@ -98,6 +110,11 @@ impl<'a> Filter<'a> {
         self.publisher != Some(peer.id) && self.lists.as_ref().is_none_or(|lists| lists.admit(peer))
     }
 
+    /// An estimate of the memory that its lists take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.lists.as_ref().map_or(0, |lists| lists.bytes())
+    }
+
     /// The same, independent of the message it was read from.
     pub(crate) fn into_owned(self) -> Filter<'static> {
         let lists = self.lists.map(|lists| {
@@ -116,6 +133,15 @@ impl<'a> Filter<'a> {
 }
 
 impl Lists<'_> {
+    fn bytes(&self) -> usize {
+        let ids = [&self.exclude, &self.eligible];
+        let ids = ids.into_iter().flatten().map(|list| list.bytes(|_| ENTRY_BYTES));
+        let texts =
+            [&self.exclude_authid, &self.exclude_authrole, &self.eligible_authid, &self.eligible_authrole];
+        let texts = texts.into_iter().flatten().map(|list| list.bytes(|text| ENTRY_BYTES + text.len()));
+        size_of::<Self>() + ids.chain(texts).sum::<usize>()
+    }
+
     fn admit(&self, peer: &Peer) -> bool {
         let (authid, authrole) = (&*peer.identity.authid, &*peer.identity.authrole);
         self.eligible.as_ref().is_none_or(|list| list.contains(peer.id))

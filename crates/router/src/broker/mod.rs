@@ -8,6 +8,13 @@
 //! - per receiver: its filter if the publication has one, one lock, and a copy of a small frame or a reference to a
 //!   large one.
 //!
+//! # What one SUBSCRIBE can ask for
+//!
+//! Retained events that its own SUBSCRIBE brings never end a session: when they fill its outbox up to the soft bound, the
+//! rest is dropped, and counted among the events that the session missed.
+//!
+//! All searches and visits are counted as work of the turn, whether or not they end in a delivery.
+//!
 //! Spec: basic profile, "Publish and Subscribe"; advanced profile, "Advanced PubSub".
 
 mod filter;
@@ -15,9 +22,11 @@ mod frames;
 mod retention;
 mod shard;
 mod subscription;
+mod topics;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, RwLock};
 
 use wamp::message::{
@@ -58,6 +67,7 @@ pub(crate) struct Route {
     topic: Box<str>,
     generations: Generations,
     targets: Box<[Target]>,
+    weight: usize,
 }
 
 #[derive(Debug)]
@@ -69,6 +79,10 @@ struct Target {
 impl Cached for Route {
     fn is_for(&self, realm: u64, topic: &str) -> bool {
         self.realm == realm && *self.topic == *topic
+    }
+
+    fn weight(&self) -> usize {
+        self.weight
     }
 }
 
@@ -110,13 +124,19 @@ impl Broker {
             self.join(peer, subscribe, role, entry, turn)
         })?;
         if let Some(retention) = retention {
-            let topics = retention.matching(&subscribe.topic, options.match_policy, turn.now);
-            for (topic, events) in topics {
+            let mut sent = 0;
+            let seen = retention.matching(&subscribe.topic, options.match_policy, |topic, events| {
                 // The newest that this session would have received (RET-03, RET-06, RET-09).
-                if let Some(retained) = events.iter().rev().find(|retained| retained.admits(&membership)) {
-                    self.send_retained(topic, retained, &membership, turn);
+                let newest = events.iter().rev().find(|retained| retained.admits(&membership, turn.now));
+                match newest {
+                    Some(retained) if membership.may_receive(topic) => {
+                        sent += 1;
+                        send_retained(topic, retained, &membership, turn)
+                    }
+                    _ => ControlFlow::Continue(()),
                 }
-            }
+            });
+            turn.spend(seen + sent);
         }
         Ok(())
     }
@@ -301,26 +321,6 @@ impl Broker {
         Ok(publication)
     }
 
-    fn send_retained(
-        &self,
-        topic: &str,
-        retained: &Retained,
-        membership: &Arc<Membership>,
-        turn: &mut Turn<'_>,
-    ) {
-        let subscription = &membership.subscription;
-        if !membership.may_receive(topic) {
-            return;
-        }
-        let mut event = retained.event(subscription.id);
-        event.details.topic =
-            (subscription.match_policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
-        let mut scratch = std::mem::take(&mut turn.worker.scratch);
-        Frames::new(&mut scratch).send(&event, membership, turn);
-        scratch.clear();
-        turn.worker.scratch = scratch;
-    }
-
     fn route(&self, topic: &str, turn: &mut Turn<'_>) -> Arc<Route> {
         let generations = self.index.generations(topic);
         if let Some(route) = turn.worker.routes.find(self.realm, topic)
@@ -328,12 +328,15 @@ impl Broker {
         {
             return Arc::clone(route);
         }
-        let subscriptions = self.index.matching(topic);
-        let targets = subscriptions
+        let (subscriptions, nodes) = self.index.matching(topic);
+        turn.spend(nodes + subscriptions.len());
+        let targets: Box<[Target]> = subscriptions
             .into_iter()
             .map(|subscription| Target { members: subscription.members.list(), subscription })
             .collect();
-        let route = Arc::new(Route { realm: self.realm, topic: topic.into(), generations, targets });
+        let members: usize = targets.iter().map(|target| target.members.len()).sum();
+        let weight = 1 + topic.len() / 64 + targets.len() + members;
+        let route = Arc::new(Route { realm: self.realm, topic: topic.into(), generations, targets, weight });
         turn.worker.routes.insert(self.realm, topic, Arc::clone(&route));
         route
     }
@@ -352,6 +355,32 @@ impl Broker {
 /// The encoding buffer of a thread doesn't stay larger than this after a large event.
 const SCRATCH_BYTES_MAX: usize = 256 << 10;
 
+/// Sends one retained event, or counts it as dropped if the outbox is full; breaks when the session ends.
+fn send_retained(
+    topic: &str,
+    retained: &Retained,
+    membership: &Membership,
+    turn: &mut Turn<'_>,
+) -> ControlFlow<()> {
+    let Membership { peer, subscription, .. } = membership;
+    let mut event = retained.event(subscription.id);
+    event.details.topic = (subscription.match_policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
+    let mut mailbox = peer.mailbox();
+    if !membership.active.is_set(&mailbox) {
+        return ControlFlow::Break(());
+    }
+    let sent = mailbox.try_send(peer, event, turn);
+    drop(mailbox);
+    match sent {
+        Sent::Queued => ControlFlow::Continue(()),
+        Sent::Full | Sent::TooLong => {
+            peer.drop_event();
+            ControlFlow::Continue(())
+        }
+        Sent::Gone => ControlFlow::Break(()),
+    }
+}
+
 impl Target {
     fn deliver<'e>(
         &self,
@@ -367,17 +396,14 @@ impl Target {
             (self.subscription.match_policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
         let shard = rkey.and_then(|rkey| shard::choose(rkey, &self.members));
         let mut frames = Frames::new(scratch);
-        let mut delivered = 0;
         for membership in self.members.iter() {
             let in_shard =
                 shard.is_none() || membership.nkey.is_none() || membership.nkey.as_deref() == shard;
             if !in_shard || !filter.admits(&membership.peer) || !membership.may_receive(topic) {
                 continue;
             }
-            if frames.send(event, membership, turn) == Sent::Queued {
-                delivered += 1;
-            }
+            frames.send(event, membership, turn);
         }
-        turn.delivered(delivered);
+        turn.spend(1 + self.members.len());
     }
 }

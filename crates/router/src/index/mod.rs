@@ -136,15 +136,18 @@ impl<T> Index<T> {
         Generations(stripe, self.pattern_generation.load(Ordering::Acquire))
     }
 
-    /// All entries that match `uri`: the exact one, the prefixes from short to long, the wildcards.
-    pub(crate) fn matching(&self, uri: &str) -> Vec<Arc<T>> {
+    /// All entries that match `uri`: the exact one, the prefixes from short to long, the wildcards; and how many nodes
+    /// were looked at to find them, which depends on `uri` and on what matches it, not on how many patterns there are
+    /// (PBS-11).
+    pub(crate) fn matching(&self, uri: &str) -> (Vec<Arc<T>>, usize) {
         let mut found: Vec<Arc<T>> = self.exact(uri).into_iter().collect();
+        let mut nodes = 1;
         if self.pattern_count.load(Ordering::Acquire) > 0 {
             let patterns = read(&self.patterns);
-            patterns.prefixes.matching(uri, |entry| found.push(Arc::clone(entry)));
-            patterns.wildcards.matching(uri, |entry| found.push(Arc::clone(entry)));
+            nodes += patterns.prefixes.matching(uri, |entry| found.push(Arc::clone(entry)));
+            nodes += patterns.wildcards.matching(uri, |entry| found.push(Arc::clone(entry)));
         }
-        found
+        (found, nodes)
     }
 
     /// The exact entry at `uri`.
@@ -247,6 +250,27 @@ mod tests {
         assert_ne!(between, index.generations("a.b"));
     }
 
+    // PBS-11
+    #[test]
+    fn matching_costs_the_same_among_many_patterns_as_among_few() {
+        let nodes_among = |others: usize| {
+            let index = index(&[("com.app", MatchPolicy::Prefix), ("com..status", MatchPolicy::Wildcard)]);
+            for number in 0..others {
+                for uri in
+                    [format!("com.{number}."), format!("com..{number}"), format!("com.{number}..status")]
+                {
+                    index.update(&uri, MatchPolicy::Wildcard, |entry| *entry = Some(Arc::default()));
+                    index.update(&uri, MatchPolicy::Prefix, |entry| *entry = Some(Arc::default()));
+                }
+            }
+            let (found, nodes) = index.matching("com.app.status");
+            assert_eq!(found.len(), 2);
+            nodes
+        };
+        let (few, many) = (nodes_among(10), nodes_among(10_000));
+        assert!(many <= few + 2 && many < 20, "{few} nodes among few, {many} among many");
+    }
+
     fn uri() -> impl Strategy<Value = String> {
         prop::collection::vec(prop_oneof!["", "a", "b", "ab", "é"], 1..5).prop_map(|parts| parts.join("."))
     }
@@ -269,7 +293,7 @@ mod tests {
                 if insert { plain.insert((policy, uri)); } else { plain.remove(&(policy, uri)); }
             }
             for probe in probes {
-                let mut found: Vec<_> = index.matching(&probe).iter().map(|entry| (**entry).clone()).collect();
+                let mut found: Vec<_> = index.matching(&probe).0.iter().map(|entry| (**entry).clone()).collect();
                 found.sort();
                 let expected: Vec<_> =
                     plain.iter().filter(|(policy, uri)| policy.matches(uri, &probe)).cloned().collect();

@@ -64,16 +64,18 @@ impl<V> PrefixTree<V> {
         self.root.remove(prefix.as_bytes());
     }
 
-    /// Calls `each` for all prefixes of `uri`, short ones first.
-    pub(super) fn matching<'v>(&'v self, uri: &str, mut each: impl FnMut(&'v V)) {
+    /// Calls `each` for all prefixes of `uri`, short ones first; returns how many nodes it looked at.
+    pub(super) fn matching<'v>(&'v self, uri: &str, mut each: impl FnMut(&'v V)) -> usize {
         let mut node = &self.root;
         let mut rest = uri.as_bytes();
+        let mut nodes = 1;
         loop {
             if let Some(value) = &node.value {
                 each(value);
             }
-            let Some(child) = node.child(rest) else { return };
-            let Some(behind) = rest.strip_prefix(&*child.label) else { return };
+            let Some(child) = node.child(rest) else { return nodes };
+            nodes += 1;
+            let Some(behind) = rest.strip_prefix(&*child.label) else { return nodes };
             (node, rest) = (child, behind);
         }
     }

@@ -1,4 +1,17 @@
-//! A tree of patterns by their components, in which an empty component stands for any.
+//! A tree of patterns by their components, in which an empty component stands for any and runs without branches are one
+//! node.
+//!
+//! ```text
+//!   "" ─┬─ a ─┬─ b ".c" *         a.b.c
+//!       │     └─ any ".c.d" *     a..c.d
+//!       └─ any "" *               (one component)
+//! ```
+//!
+//! In here a text is cut so that what is left of it is empty or begins with the dot before its next component; a whole
+//! one is made to look like that by a dot at its beginning.
+//!
+//! *Invariant*: a node other than the root has a value, or two branches or more; so there are less than two nodes for
+//! each pattern, however long it is.
 
 use std::collections::HashMap;
 
@@ -10,79 +23,86 @@ pub(super) struct WildcardTree<V> {
 
 #[derive(Debug)]
 struct Node<V> {
+    /// The components between the one by which the parent knows this node and its own branches.
+    run: Box<str>,
     literals: HashMap<Box<str>, Node<V>>,
     any: Option<Box<Node<V>>>,
     value: Option<V>,
 }
 
-impl<V> Default for Node<V> {
-    fn default() -> Self {
-        Node { literals: HashMap::new(), any: None, value: None }
-    }
-}
-
 impl<V> Default for WildcardTree<V> {
     fn default() -> Self {
-        WildcardTree { root: Node::default() }
+        WildcardTree { root: Node::new("") }
     }
 }
 
 impl<V> WildcardTree<V> {
     pub(super) fn find(&self, pattern: &str) -> Option<&V> {
-        let node = pattern.split('.').try_fold(&self.root, |node, component| {
-            if component.is_empty() { node.any.as_deref() } else { node.literals.get(component) }
-        });
-        node?.value.as_ref()
+        let dotted = dotted(pattern);
+        let (mut node, mut rest) = (&self.root, &*dotted);
+        while let Some((component, behind)) = next(rest) {
+            node = node.child(component)?;
+            rest = node.behind_run(behind)?;
+        }
+        node.value.as_ref()
     }
 
     pub(super) fn insert(&mut self, pattern: &str, value: V) {
-        let mut node = &mut self.root;
-        for component in pattern.split('.') {
-            node = if component.is_empty() {
-                node.any.get_or_insert_default()
+        let dotted = dotted(pattern);
+        let (mut node, mut rest) = (&mut self.root, &*dotted);
+        while let Some((component, behind)) = next(rest) {
+            let child = if component.is_empty() {
+                &mut **node.any.get_or_insert_with(|| Box::new(Node::new(behind)))
             } else {
-                node.literals.entry(component.into()).or_default()
+                node.literals.entry(component.into()).or_insert_with(|| Node::new(behind))
             };
+            let common = common(&child.run, behind);
+            child.split(common);
+            (node, rest) = (child, behind.get(common..).unwrap_or_default());
         }
         node.value = Some(value);
     }
 
+    /// No recursion: a pattern may be as long as a peer likes.
     pub(super) fn remove(&mut self, pattern: &str) {
-        // From the leaf up, as long as a node is left without any use: find out first where that begins, so that
-        // neither walk recurses over a pattern that a peer made long.
-        let components: Vec<&str> = pattern.split('.').collect();
-        let mut node = Some(&self.root);
-        let mut keep = 0;
-        for (depth, component) in components.iter().enumerate() {
-            let Some(at) = node else { return };
-            if depth > 0 && (at.value.is_some() || at.branches() > 1) {
-                keep = depth;
-            }
-            node = at.step(component);
+        let dotted = dotted(pattern);
+        let Some(steps) = self.steps(&dotted) else { return };
+        let Some((last, above)) = steps.split_last() else { return };
+        let mut parent = &mut self.root;
+        for component in above {
+            let Some(child) = parent.child_mut(component) else { return };
+            parent = child;
         }
-        let Some(leaf) = node else { return };
-        let cut = leaf.branches() == 0;
-        let mut node = &mut self.root;
-        let steps = if cut { keep } else { components.len() };
-        for component in &components[..steps] {
-            let Some(next) = node.step_mut(component) else { return };
-            node = next;
+        let Some(child) = parent.child_mut(last) else { return };
+        child.value = None;
+        if child.branches() == 0 {
+            parent.detach(last);
+        } else {
+            child.join();
         }
-        match components.get(steps) {
-            None => node.value = None,
-            Some(&"") => node.any = None,
-            Some(component) => {
-                node.literals.remove(*component);
-            }
+        if !above.is_empty() {
+            parent.join();
         }
     }
 
-    /// Calls `each` for all patterns that match `uri`.
-    pub(super) fn matching<'v>(&'v self, uri: &str, mut each: impl FnMut(&'v V)) {
+    /// The components by which the nodes on the way to `dotted` are known.
+    fn steps<'p>(&self, dotted: &'p str) -> Option<Vec<&'p str>> {
+        let (mut node, mut rest) = (&self.root, dotted);
+        let mut steps = Vec::new();
+        while let Some((component, behind)) = next(rest) {
+            node = node.child(component)?;
+            rest = node.behind_run(behind)?;
+            steps.push(component);
+        }
+        Some(steps)
+    }
+
+    /// Calls `each` for all patterns that match `uri`; returns how many nodes it looked at.
+    pub(super) fn matching<'v>(&'v self, uri: &str, mut each: impl FnMut(&'v V)) -> usize {
         self.walk(uri, |value| {
             each(value);
             false
-        });
+        })
     }
 
     /// The pattern with the longest run of literal components from the left, at each wildcard anew.
@@ -95,20 +115,20 @@ impl<V> WildcardTree<V> {
         best
     }
 
-    /// Visits matches depth first, literals before wildcards, until `visit` says it is enough. No recursion: what is
-    /// left to look at waits on a heap stack.
-    fn walk<'v>(&'v self, uri: &str, mut visit: impl FnMut(&'v V) -> bool) {
-        let mut waiting: Vec<(&Node<V>, Option<&str>)> = vec![(&self.root, Some(uri))];
+    /// Visits matches depth first, literals before wildcards, until `visit` says it is enough; returns how many nodes it
+    /// looked at. No recursion: what is left to look at waits on a heap stack.
+    fn walk<'v>(&'v self, uri: &str, mut visit: impl FnMut(&'v V) -> bool) -> usize {
+        let dotted = dotted(uri);
+        let mut waiting: Vec<(&Node<V>, &str)> = vec![(&self.root, &dotted)];
+        let mut nodes = 0;
         while let Some((node, rest)) = waiting.pop() {
-            let Some(rest) = rest else {
+            nodes += 1;
+            let Some(rest) = node.pass_run(rest) else { continue };
+            let Some((component, behind)) = next(rest) else {
                 if node.value.as_ref().is_some_and(&mut visit) {
-                    return;
+                    break;
                 }
                 continue;
-            };
-            let (component, behind) = match rest.split_once('.') {
-                Some((component, behind)) => (component, Some(behind)),
-                None => (rest, None),
             };
             if let Some(any) = &node.any {
                 waiting.push((any, behind));
@@ -117,24 +137,114 @@ impl<V> WildcardTree<V> {
                 waiting.push((literal, behind));
             }
         }
+        nodes
     }
 }
 
+fn dotted(text: &str) -> String {
+    format!(".{text}")
+}
+
+/// The next component, and what is behind it.
+fn next(rest: &str) -> Option<(&str, &str)> {
+    let text = rest.strip_prefix('.')?;
+    Some(text.split_at(text.find('.').unwrap_or(text.len())))
+}
+
+/// The length of the components that `a` and `b` begin with alike.
+fn common(mut a: &str, mut b: &str) -> usize {
+    let length = a.len();
+    while let (Some((one, behind_a)), Some((other, behind_b))) = (next(a), next(b))
+        && one == other
+    {
+        (a, b) = (behind_a, behind_b);
+    }
+    length - a.len()
+}
+
 impl<V> Node<V> {
+    fn new(run: &str) -> Self {
+        Node { run: run.into(), literals: HashMap::new(), any: None, value: None }
+    }
+
     fn branches(&self) -> usize {
         self.literals.len() + usize::from(self.any.is_some())
     }
 
-    fn step(&self, component: &str) -> Option<&Node<V>> {
+    fn child(&self, component: &str) -> Option<&Node<V>> {
         if component.is_empty() { self.any.as_deref() } else { self.literals.get(component) }
     }
 
-    fn step_mut(&mut self, component: &str) -> Option<&mut Node<V>> {
+    fn child_mut(&mut self, component: &str) -> Option<&mut Node<V>> {
         if component.is_empty() { self.any.as_deref_mut() } else { self.literals.get_mut(component) }
+    }
+
+    /// What is left of a pattern behind the run, if it has the same.
+    fn behind_run<'p>(&self, rest: &'p str) -> Option<&'p str> {
+        rest.strip_prefix(&*self.run).filter(|behind| behind.is_empty() || behind.starts_with('.'))
+    }
+
+    /// What is left of a URI behind the run, if it matches.
+    fn pass_run<'u>(&self, mut rest: &'u str) -> Option<&'u str> {
+        let mut run = &*self.run;
+        while let Some((wanted, run_behind)) = next(run) {
+            let (found, behind) = next(rest)?;
+            if !wanted.is_empty() && wanted != found {
+                return None;
+            }
+            (run, rest) = (run_behind, behind);
+        }
+        Some(rest)
+    }
+
+    /// Makes what is in the run behind its first `at` bytes a node of its own.
+    fn split(&mut self, at: usize) {
+        let run = std::mem::take(&mut self.run);
+        let (head, tail) = run.split_at(at);
+        self.run = head.into();
+        let Some((component, behind)) = next(tail) else { return };
+        let mut below = Node::new(behind);
+        below.value = self.value.take();
+        below.literals = std::mem::take(&mut self.literals);
+        below.any = self.any.take();
+        if component.is_empty() {
+            self.any = Some(Box::new(below));
+        } else {
+            self.literals.insert(component.into(), below);
+        }
+    }
+
+    /// Becomes one with its only child, if it has no value and no other.
+    fn join(&mut self) {
+        if self.value.is_some() || self.branches() != 1 {
+            return;
+        }
+        let (component, mut only) = match self.any.take() {
+            Some(any) => (Box::default(), *any),
+            None => match std::mem::take(&mut self.literals).into_iter().next() {
+                Some(literal) => literal,
+                None => return,
+            },
+        };
+        self.run = [&*self.run, ".", &*component, &*only.run].concat().into();
+        self.value = only.value.take();
+        self.literals = std::mem::take(&mut only.literals);
+        self.any = only.any.take();
+    }
+
+    fn detach(&mut self, component: &str) {
+        if component.is_empty() {
+            self.any = None;
+            return;
+        }
+        self.literals.remove(component);
+        if self.literals.len() < self.literals.capacity() / 8 {
+            self.literals.shrink_to_fit();
+        }
     }
 }
 
-/// Nodes are dropped level by level: a pattern of thousands of components must not recurse that deep.
+/// Nodes are dropped level by level: patterns of thousands of components must not recurse that deep.
 impl<V> Drop for Node<V> {
     fn drop(&mut self) {
         let mut waiting: Vec<Node<V>> = self.literals.drain().map(|(_, node)| node).collect();
@@ -150,25 +260,62 @@ impl<V> Drop for Node<V> {
 mod tests {
     use super::*;
 
+    /// All nodes below the root; each but the root has a use.
+    fn nodes<V>(tree: &WildcardTree<V>) -> usize {
+        let mut waiting = vec![&tree.root];
+        let mut count = 0;
+        while let Some(node) = waiting.pop() {
+            assert!(std::ptr::eq(node, &raw const tree.root) || node.value.is_some() || node.branches() > 1);
+            waiting.extend(node.literals.values().chain(node.any.as_deref()));
+            count += 1;
+        }
+        count - 1
+    }
+
     #[test]
-    fn removing_leaves_no_empty_branches() {
+    fn removing_joins_what_inserting_split() {
         let mut tree = WildcardTree::default();
-        for pattern in ["a..c", "a..c.d", "a.b."] {
+        for pattern in ["a..c", "a..c.d", "a.b.", "a..c"] {
             tree.insert(pattern, pattern);
         }
-        for pattern in ["a..c", "a..c.d", "a.b.", "x.y"] {
+        assert_eq!(nodes(&tree), 4);
+        for (pattern, left) in [("x.y", 4), ("a.", 4), ("a..c", 3), ("a.b.", 1)] {
             tree.remove(pattern);
+            assert_eq!(nodes(&tree), left, "{pattern}");
         }
-        assert_eq!(tree.root.branches(), 0);
+        assert_eq!(tree.find("a..c.d"), Some(&"a..c.d"));
+        tree.remove("a..c.d");
+        assert_eq!(nodes(&tree), 0);
+    }
+
+    // ROB-01
+    #[test]
+    fn a_pattern_takes_one_or_two_nodes_however_long_it_is() {
+        let mut tree = WildcardTree::default();
+        for number in 0..100 {
+            tree.insert(&format!("x{number}{}", ".".repeat(4000)), number);
+        }
+        assert_eq!(nodes(&tree), 100);
+        tree.insert(&format!("x7{}end", ".".repeat(2000)), 0);
+        assert_eq!(nodes(&tree), 102);
     }
 
     #[test]
     fn very_long_patterns_need_no_stack() {
-        let pattern = ".".repeat(200_000);
-        let mut tree = WildcardTree::default();
-        tree.insert(&pattern, 1);
-        assert_eq!(tree.best(&pattern), Some(&1));
+        let depth = 100_000;
+        let mut root = Node::new("");
+        for level in 0..depth {
+            let mut above = Node::new("");
+            above.value = Some(level);
+            above.any = Some(Box::new(root));
+            root = above;
+        }
+        let mut tree = WildcardTree { root };
+        let pattern = ".".repeat(depth - 2);
+        assert_eq!(tree.best(&pattern), Some(&0));
         tree.remove(&pattern);
+        assert_eq!((tree.best(&pattern), tree.best(&pattern[1..])), (None, Some(&1)));
         tree.insert(&pattern, 2);
+        assert_eq!(tree.find(&pattern), Some(&2));
     }
 }

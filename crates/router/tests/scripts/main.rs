@@ -21,6 +21,7 @@ mod session;
 mod threads;
 mod uri;
 mod violation;
+mod work;
 
 use cloverleaf_router::config::{Actions, Permission, RealmConfig, RoleConfig, RouterConfig};
 use testkit::Net;

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use cloverleaf_router::config::{RetentionConfig, RoleConfig};
-use testkit::{Client, Net, json};
+use cloverleaf_router::RouterConfig;
+use cloverleaf_router::config::{Limits, RetentionConfig, RoleConfig};
+use testkit::{Client, Json, Net, json};
 use wamp::MatchPolicy;
 
 use crate::{allow, realm, roles};
@@ -229,20 +230,103 @@ fn topics_with_retained_events_are_bounded() {
     net.expect(publisher, json!([17, request, "_"]));
 }
 
+/// A router that keeps so many bytes of retained events; a publisher; and whether one more of its events is kept.
+fn bounded(bytes_max: usize, ttl: Option<Duration>) -> (Net, Client) {
+    let retention = RetentionConfig { bytes_max, ttl, ..RetentionConfig::default() };
+    let mut net = realm(|realm| realm.retention = retention);
+    let publisher = net.join("realm1");
+    (net, publisher)
+}
+
+fn is_kept(net: &mut Net, publisher: Client, mut options: Json, topic: &str, text: &str) -> bool {
+    options["retain"] = json!(true);
+    options["acknowledge"] = json!(true);
+    let request = net.publish_with(publisher, options, topic, text);
+    let reply = net.take(publisher);
+    if reply.code() == 17 {
+        return true;
+    }
+    assert_eq!((reply.code(), reply.id(2), reply.text(4)), (8, request, "wamp.error.unavailable"));
+    false
+}
+
 /// RET-11, ROB-01
 #[test]
 fn bytes_of_retained_events_are_bounded() {
-    let retention = RetentionConfig { bytes_max: 100, ..RetentionConfig::default() };
-    let mut net = realm(|realm| realm.retention = retention);
-    let publisher = net.join("realm1");
-    let options = json!({"retain": true, "acknowledge": true});
-    let long = "x".repeat(60);
-    let request = net.publish_with(publisher, options.clone(), "a.a", &long);
-    net.expect(publisher, json!([17, request, "_"]));
-    let request = net.publish_with(publisher, options.clone(), "a.b", &long);
-    net.refused(publisher, 16, request, "wamp.error.unavailable");
-    let request = net.publish_with(publisher, options, "a.a", &long);
-    net.expect(publisher, json!([17, request, "_"]));
+    let (mut net, publisher) = bounded(10_000, None);
+    let long = "x".repeat(6_000);
+    assert!(is_kept(&mut net, publisher, json!({}), "a.a", &long));
+    assert!(!is_kept(&mut net, publisher, json!({}), "a.b", &long));
+    assert!(is_kept(&mut net, publisher, json!({}), "a.a", &long), "it replaces the other");
+}
+
+/// RET-11, ROB-01: all that an event holds counts, not only its payload.
+#[test]
+fn topics_receivers_and_attributes_count_as_bytes_of_retained_events() {
+    let ids: Vec<u64> = (1..=2_000).collect();
+    let names: Vec<String> = (0..500).map(|number| format!("name{number}")).collect();
+    for options in
+        [json!({"eligible": ids}), json!({"exclude_authid": names}), json!({"ppt_scheme": "x".repeat(9_000)})]
+    {
+        let (mut net, publisher) = bounded(10_000, None);
+        assert!(!is_kept(&mut net, publisher, options.clone(), "a.b", "x"), "{options:?}");
+        assert!(is_kept(&mut net, publisher, json!({}), "a.b", "x"));
+    }
+    let (mut net, publisher) = bounded(10_000, None);
+    let kept =
+        (0..100).take_while(|n| is_kept(&mut net, publisher, json!({}), &format!("a.b{n}"), "x")).count();
+    assert!((10..40).contains(&kept), "{kept} small events");
+    let (mut net, publisher) = bounded(10_000, None);
+    let topic = |n: usize| format!("a{n}.{}", "x".repeat(2_000));
+    let kept = (0..100).take_while(|n| is_kept(&mut net, publisher, json!({}), &topic(*n), "x")).count();
+    assert!((3..5).contains(&kept), "{kept} events of long topics");
+}
+
+/// RET-11, ROB-01
+#[test]
+fn retained_events_that_are_too_old_make_room_for_others() {
+    let ttl = Duration::from_secs(60);
+    let (mut net, publisher) = bounded(10_000, Some(ttl));
+    let long = "x".repeat(6_000);
+    assert!(is_kept(&mut net, publisher, json!({}), "a.a", &long));
+    assert!(!is_kept(&mut net, publisher, json!({}), "a.b", &long));
+    net.advance(ttl);
+    assert!(is_kept(&mut net, publisher, json!({}), "a.b", &long));
+    assert_eq!(net.realm("realm1").retained_topics(), 1);
+}
+
+/// RET-07, RET-11
+#[test]
+fn an_event_for_some_may_use_the_room_of_the_one_it_pushes_out() {
+    // Room for sixteen, and not for one more.
+    let (mut net, publisher) = bounded(108_000, None);
+    let text = "x".repeat(6_000);
+    for other in 1..=40 {
+        let options = json!({"eligible": [other]});
+        assert!(
+            is_kept(&mut net, publisher, options, "a.b", &text),
+            "event {other} takes the place of another"
+        );
+    }
+}
+
+/// RET-10, BRK-17: who asks for more than fits gets what fits, and lives.
+#[test]
+fn retained_events_beyond_the_outbox_are_dropped_and_counted() {
+    let limits = Limits { outbox_bytes_soft: 10_000, message_bytes_max: 5_000, ..Limits::default() };
+    let mut net = Net::new(RouterConfig { limits, ..RouterConfig::default() });
+    let (publisher, subscriber) = (net.join("realm1"), net.join("realm1"));
+    for number in 0..100 {
+        retain(&mut net, publisher, &format!("a.{number}"), &"x".repeat(500));
+    }
+    let received = retained(&mut net, subscriber, "prefix", "a.").len();
+    assert!((15..20).contains(&received), "{received} events fit into the outbox");
+    assert!(!net.is_closed(subscriber));
+    let id = net.session_id(subscriber);
+    let dropped = net.realm("realm1").session(id).expect("it stays").events_dropped();
+    assert_eq!(dropped, 100 - received as u64);
+    net.publish(publisher, "a.1", "live");
+    assert_eq!(net.receive(subscriber).len(), 1);
 }
 
 /// RET-12
