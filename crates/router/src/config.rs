@@ -182,7 +182,7 @@ pub struct CallTimeout {
 pub struct RetentionConfig {
     /// How many topics may hold retained events; more are refused.
     pub topics_max: usize,
-    /// Payload bytes of all of them together.
+    /// Bytes of all retained events together: an estimate of all that they hold, not only of their payloads.
     pub bytes_max: usize,
     /// How long an event stays; `None`: as long as the realm.
     pub ttl: Option<Duration>,

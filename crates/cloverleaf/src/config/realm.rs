@@ -76,7 +76,7 @@ section! {
     RetentionSection ("Retention") {
         /// Topics that may hold a retained event; more are refused.
         topics_max: usize = RetentionConfig::default().topics_max;
-        /// Bytes of all retained payloads together.
+        /// Bytes of all retained events together, with all that they hold besides their payloads.
         bytes_max: Bytes = Bytes(RetentionConfig::default().bytes_max);
         /// How long an event stays; 0 is without end.
         ttl: Ms = Ms(RetentionConfig::default().ttl.unwrap_or_default());
