@@ -237,6 +237,15 @@ fn wrong_values_say_line_path_and_what_was_expected() {
             "6: transports[0].websocket.b: not supported yet: another set of serializers, options or auth than the first \
              path of this port",
         ),
+        (
+            "transports:\n  - type: rawsocket\n    endpoint: {type: tcp, port: 1}\n    serializers: []\n",
+            "4: transports[0].serializers: expected at least one serializer; without `serializers` there are all",
+        ),
+        (
+            "transports:\n  - {type: rawsocket, endpoint: {type: tcp, port: 1, interface: localhost}}\n  - \
+             {type: websocket, endpoint: {type: tcp, port: 1}}\n",
+            "3: transports[1].endpoint: 0.0.0.0:1 is taken already, by transports[0]",
+        ),
         ("a: [\n", "1: not valid YAML: "),
         ("{\"version\": 2,}", "1: not valid JSON: trailing comma"),
         ("just text", "1: expected a map, found \"just text\""),
@@ -263,39 +272,52 @@ fn unknown_keys_say_which_there_are() {
 #[test]
 fn what_crossbar_has_and_we_have_not_is_named() {
     let cases = [
-        ("workers:\n  - type: container\n", "2: not supported yet: workers[0]"),
-        ("workers:\n  - type: router\n    components: []\n", "3: not supported yet: workers[0].components"),
-        ("controller:\n  manhole: {}\n", "2: not supported yet: controller.manhole"),
-        ("realms:\n  - name: a\n    store: {}\n", "3: not supported yet: realms[0].store"),
+        (
+            "workers:\n  - type: container\n",
+            "2: not supported yet: workers[0].type: \"container\"; expected `router`",
+        ),
+        (
+            "workers:\n  - type: router\n    components: []\n",
+            "3: not supported yet: workers[0].components; accepted here: type, id, options, realms, transports",
+        ),
+        ("controller:\n  manhole: {}\n", "2: not supported yet: controller.manhole; accepted here: id"),
+        (
+            "realms:\n  - name: a\n    store: {}\n",
+            "3: not supported yet: realms[0].store; accepted here: name, id, options, roles",
+        ),
         (
             "realms:\n  - name: a\n    options: {bridge_meta_api: true}\n",
-            "3: not supported yet: realms[0].options.bridge_meta_api",
+            "3: realms[0].options.bridge_meta_api: not supported yet: true; expected `false`",
         ),
         (
             "realms:\n  - name: a\n    roles:\n      - name: r\n        authorizer: a.b\n",
-            "5: not supported yet: realms[0].roles[0].authorizer",
+            "5: not supported yet: realms[0].roles[0].authorizer; accepted here: name, id, permissions, allow-by-default",
         ),
-        ("transports:\n  - type: mqtt\n", "2: not supported yet: transports[0]"),
+        (
+            "transports:\n  - type: mqtt\n",
+            "2: not supported yet: transports[0].type: \"mqtt\"; expected `websocket`, `rawsocket`, `universal` or `web`",
+        ),
         (
             "transports:\n  - type: rawsocket\n    endpoint:\n      type: onion\n",
-            "3: not supported yet: transports[0].endpoint",
+            "4: not supported yet: transports[0].endpoint.type: \"onion\"; expected `tcp` or `unix`",
         ),
         (
             "transports:\n  - type: websocket\n    endpoint: {type: tcp, port: 1}\n    auth:\n      ticket: {}\n",
-            "5: not supported yet: transports[0].auth.ticket",
+            "5: not supported yet: transports[0].auth.ticket; accepted here: anonymous",
         ),
         (
             "transports:\n  - type: websocket\n    endpoint: {type: tcp, port: 1}\n    auth:\n      anonymous:\n        \
              type: dynamic\n",
-            "6: not supported yet: transports[0].auth.anonymous.type",
+            "6: not supported yet: transports[0].auth.anonymous.type: \"dynamic\"; expected `static`",
         ),
         (
             "transports:\n  - type: web\n    endpoint: {type: tcp, port: 1}\n    paths:\n      /: {type: static}\n",
-            "5: not supported yet: transports[0].paths[\"/\"]",
+            "5: not supported yet: transports[0].paths[\"/\"].type: \"static\"; expected `websocket`",
         ),
         (
             "transports:\n  - type: rawsocket\n    endpoint: {type: tcp, port: 1}\n    serializers: [flatbuffers]\n",
-            "4: not supported yet: transports[0].serializers[0]",
+            "4: not supported yet: transports[0].serializers[0]: \"flatbuffers\"; expected `json`, `msgpack`, `cbor`, `ubjson` \
+             or `ubjson-draft12`",
         ),
     ];
     for (text, expected) in cases {
@@ -305,11 +327,69 @@ fn what_crossbar_has_and_we_have_not_is_named() {
 
 #[test]
 fn what_has_no_effect_is_noted_with_the_reason() {
-    let text = "realms:\n  - name: a\n    options:\n      event_dispatching_chunk_size: 100\n";
+    let text = "realms:\n  - name: a\n    roles: [{name: r}]\n    options:\n      event_dispatching_chunk_size: 100\n";
     let notes = parse(text).unwrap().notes;
-    let expected = "line 4: realms[0].options.event_dispatching_chunk_size has no effect: events are delivered without \
+    let expected = "line 5: realms[0].options.event_dispatching_chunk_size has no effect: events are delivered without \
                     being cut into chunks";
     assert_eq!(notes, [expected]);
+}
+
+#[test]
+fn what_is_hardly_meant_is_noted() {
+    let realm = "  - name: a\n    roles: [{name: guest}]\n";
+    let rawsocket = "  - {type: rawsocket, endpoint: {type: tcp, port: 1}}\n";
+    let cases = [
+        (
+            "realms:\n  - name: a\n".to_owned(),
+            "line 2: realms[0]: it has no roles: nobody may do anything there",
+        ),
+        (
+            format!("realms:\n{realm}transports:\n{rawsocket}"),
+            "line 5: transports[0]: its clients get the role \"anonymous\", which no realm has: they may do nothing; \
+             there are: guest",
+        ),
+        (
+            format!("limits:\n  message_bytes_max: 32MiB\ntransports:\n{rawsocket}"),
+            "line 2: limits.message_bytes_max: RawSocket has no messages beyond 16 MiB: there it is 16 MiB",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(parse(&text).unwrap().notes, [expected], "{text}");
+    }
+}
+
+#[test]
+fn addresses_are_told_apart_across_workers() {
+    let worker = |options: &str, endpoint: &str| {
+        format!(
+            "  - type: router\n    options: {options}\n    transports: [{{type: rawsocket, endpoint: {endpoint}}}]\n"
+        )
+    };
+    let both = |one: &str, other: &str| format!("workers:\n{}{}", worker("{}", one), worker("{}", other));
+    let tcp = "{type: tcp, port: 1, interface: 127.0.0.1}";
+    let unix = "{type: unix, path: a.sock}";
+    assert_eq!(
+        problem(&both(tcp, tcp)),
+        "7: workers[1].transports[0].endpoint: 127.0.0.1:1 is taken already, by workers[0].transports[0]"
+    );
+    assert_eq!(
+        problem(&both(unix, unix)),
+        "7: workers[1].transports[0].endpoint: a.sock is taken already, by workers[0].transports[0]"
+    );
+    for other in [
+        "{type: tcp, port: 2, interface: 127.0.0.1}",
+        "{type: tcp, port: 1, interface: 127.0.0.2}",
+        "{type: unix, path: b.sock}",
+    ] {
+        parse(&both(tcp, other)).unwrap_or_else(|error| panic!("{error}"));
+        parse(&both(unix, other)).unwrap_or_else(|error| panic!("{error}"));
+    }
+    let any = "{type: tcp, port: 0}";
+    parse(&both(any, any)).unwrap_or_else(|error| panic!("{error}"));
+    let shared = "{type: tcp, port: 1, shared: true}";
+    parse(&both(shared, shared)).unwrap_or_else(|error| panic!("{error}"));
+    let one_is_off = format!("workers:\n{}{}", worker("{}", tcp), worker("{disabled: true}", tcp));
+    parse(&one_is_off).unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[test]

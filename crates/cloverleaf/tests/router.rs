@@ -160,15 +160,62 @@ fn a_config_file_with_an_error_starts_nothing() {
 #[test]
 fn check_says_what_is_there_and_what_has_no_effect() {
     let directory = Directory::new();
-    let text = "realms:\n  - name: realm1\n    options: {enable_meta_api: true}\ntransports:\n  - type: websocket\n    \
+    let text = "realms:\n  - name: realm1\n    roles: [{name: anonymous}]\n    options: {enable_meta_api: true}\ntransports:\n  - type: websocket\n    \
                 endpoint: {type: tcp, port: 8080}\n";
     let file = directory.write("node.yaml", text);
     let checked = cloverleaf(&["check", "--config", &file]).ended();
     let expected = format!(
-        "{file}: line 3: realms[0].options.enable_meta_api has no effect: the meta API is not part of this version"
+        "{file}: line 4: realms[0].options.enable_meta_api has no effect: the meta API is not part of this version"
     );
     assert_eq!(checked.stderr, [expected]);
     assert_eq!(checked.succeeded(), [format!("{file}: ok (1 realms, 1 transports)")]);
+}
+
+#[test]
+fn what_check_refuses_does_not_start_either() {
+    let directory = Directory::new();
+    let certify = |name: &str| {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        directory.write(&format!("{name}.key"), &certified.signing_key.serialize_pem());
+        directory.write(&format!("{name}.crt"), &certified.cert.pem());
+    };
+    certify("one");
+    certify("other");
+    let with = |text: &str| directory.write("node.yaml", text);
+    let refused = |file: &str| {
+        let checked = cloverleaf(&["check", "--config", file]).ended().failed();
+        cloverleaf(&["--config", file, "--log-level", "off"]).ended().failed();
+        checked.strip_prefix(&format!("cloverleaf: {file}: ")).map(str::to_owned).unwrap_or(checked)
+    };
+    let realms = "realms:\n  - name: realm1\n    roles: [{name: anonymous}]\n";
+    assert_eq!(refused(&with(realms)), "there are no transports");
+    let transport = "transports: [{type: rawsocket, endpoint: {type: tcp, interface: localhost, port: 0}}]\n";
+    assert_eq!(refused(&with(transport)), "there are no realms");
+    assert_eq!(refused(&with("workers: [{type: router}]\n")), "there are no realms and no transports");
+    let nothing = refused(&with("workers: []\n"));
+    assert!(nothing.starts_with("there is nothing to run"), "{nothing}");
+
+    let tls = |key: &str, certificate: &str| {
+        refused(&with(&format!(
+            "{realms}transports:\n  - type: rawsocket\n    endpoint: {{type: tcp, interface: localhost, port: 0, \
+             tls: {{key: {key}, certificate: {certificate}}}}}\n"
+        )))
+    };
+    let path = |name: &str| text_of(&directory.path(name));
+    let start = "TLS on tcp://127.0.0.1:0: ";
+    let missing = tls("one.key", "missing.crt");
+    assert!(missing.starts_with(&format!("{start}{}: ", path("missing.crt"))), "{missing}");
+    let swapped = tls("one.crt", "one.key");
+    let expected = format!("{start}{}: there is no certificate in it, but a private key", path("one.key"));
+    assert_eq!(swapped, expected);
+    let expected = format!("{start}{}: there is no private key in it, but a certificate", path("one.crt"));
+    assert_eq!(tls("one.crt", "one.crt"), expected);
+    let expected = format!(
+        "{start}the key in {} is not that of the certificate in {}",
+        path("one.key"),
+        path("other.crt")
+    );
+    assert_eq!(tls("one.key", "other.crt"), expected);
 }
 
 // AZN-01, AZN-06

@@ -13,7 +13,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection};
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
@@ -41,6 +41,14 @@ impl TlsConfig {
             key: key.into(),
             client_certificates: ClientCertificates::No,
         }
+    }
+
+    /// Reads the files, and sees whether they go together.
+    ///
+    /// # Errors
+    /// Files that no listener could use.
+    pub fn check(&self) -> Result<(), TlsError> {
+        server_config(self).map(drop)
     }
 }
 
@@ -144,7 +152,7 @@ fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsError> {
     for path in &files.chain_certificates {
         chain.extend(certificates(path)?);
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|error| unusable(&files.key, &error))?;
+    let key = private_key(&files.key)?;
     let builder = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
         .map_err(refused)?;
@@ -152,7 +160,14 @@ fn server_config(files: &TlsConfig) -> Result<Arc<ServerConfig>, TlsError> {
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut config = builder.with_single_cert(chain, key).map_err(refused)?;
+    let mut config = builder.with_single_cert(chain, key).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => TlsError::Refused(format!(
+            "the key in {} is not that of the certificate in {}",
+            files.key.display(),
+            files.certificate.display()
+        )),
+        error => unusable(&files.key, &error),
+    })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = aws_lc_rs::Ticketer::new().map_err(refused)?;
     Ok(Arc::new(config))
@@ -183,10 +198,22 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         .map_err(|error| unusable(path, &error));
     let found = found?;
     if found.is_empty() {
-        let reason = "there is no certificate in it".to_owned();
-        return Err(TlsError::File { path: path.to_owned(), reason });
+        let has_key = PrivateKeyDer::from_pem_file(path).is_ok();
+        let instead = if has_key { ", but a private key" } else { "" };
+        return Err(unusable(path, &format_args!("there is no certificate in it{instead}")));
     }
     Ok(found)
+}
+
+/// The private key in a file.
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| match error {
+        pem::Error::NoItemsFound => {
+            let instead = if certificates(path).is_ok() { ", but a certificate" } else { "" };
+            unusable(path, &format_args!("there is no private key in it{instead}"))
+        }
+        error => unusable(path, &error),
+    })
 }
 
 fn unusable(path: &Path, reason: &dyn fmt::Display) -> TlsError {

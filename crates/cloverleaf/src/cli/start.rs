@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use cloverleaf::config::{Config, Loaded, WorkerConfig};
 use cloverleaf::{ListeningAt, Node};
@@ -15,6 +15,7 @@ use router::config::{RealmConfig, RouterConfig};
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::{info, warn};
 
+use crate::cli::check::check_use;
 use crate::cli::logging::Logging;
 use crate::cli::output;
 use crate::cli::signals::Signals;
@@ -97,7 +98,9 @@ impl Start {
 
     fn load(&self) -> Result<Loaded> {
         if let Some(file) = &self.config {
-            return Ok(Config::load(file)?);
+            let loaded = Config::load(file)?;
+            check_use(&loaded.config).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+            return Ok(loaded);
         }
         let realms = self.realm.iter().map(|name| RealmConfig::open(name)).collect();
         let worker = WorkerConfig {

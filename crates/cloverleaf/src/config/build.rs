@@ -193,7 +193,7 @@ impl RawSocketItem {
     fn rawsocket(&self) -> RawSocketConfig {
         let default = RawSocketConfig::default();
         RawSocketConfig {
-            serializers: self.serializers.clone().unwrap_or(default.serializers),
+            serializers: self.serializers.clone().map_or(default.serializers, |serializers| serializers.0),
             message_bytes_max: bytes(self.options.as_ref().and_then(|options| options.max_message_size)),
             peer_message_bytes_min: default.peer_message_bytes_min,
             keepalive: default.keepalive,
@@ -212,7 +212,7 @@ impl WebSocketItem {
     fn websocket(&self, paths: Vec<String>) -> WebSocketConfig {
         let config = WebSocketConfig { paths, ..WebSocketConfig::default() };
         let config = match &self.serializers {
-            Some(serializers) => WebSocketConfig { subprotocols: subprotocols(serializers), ..config },
+            Some(serializers) => WebSocketConfig { subprotocols: subprotocols(&serializers.0), ..config },
             None => config,
         };
         match &self.options {

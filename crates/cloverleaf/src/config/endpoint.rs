@@ -1,6 +1,6 @@
 //! Endpoints: the socket that a transport listens on, and its TLS.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::config::error::Problem;
 use crate::config::item::{Data, Item};
@@ -72,8 +72,6 @@ section! {
 pub(crate) enum EndpointKind {
     Tcp,
     Unix,
-    /// Crossbar.io's others.
-    Later,
 }
 
 const KINDS: [(&str, EndpointKind); 2] = [("tcp", EndpointKind::Tcp), ("unix", EndpointKind::Unix)];
@@ -85,7 +83,9 @@ impl Setting for EndpointKind {
 
     fn read(item: &Item, at: &Place, _: &mut Reading<'_>) -> Result<Self, Problem> {
         match &item.data {
-            Data::Text(text) if ["twisted", "onion"].contains(&text.as_str()) => Ok(EndpointKind::Later),
+            Data::Text(text) if ["twisted", "onion"].contains(&text.as_str()) => {
+                Err(at.not_supported_yet::<Self>(item))
+            }
             _ => one_of(&KINDS, item, at),
         }
     }
@@ -108,7 +108,6 @@ impl Setting for EndpointSection {
         match kind(item, at, reading)? {
             EndpointKind::Tcp => TcpSection::read(item, at, reading).map(EndpointSection::Tcp),
             EndpointKind::Unix => UnixSection::read(item, at, reading).map(EndpointSection::Unix),
-            EndpointKind::Later => Err(at.not_supported_yet()),
         }
     }
 
@@ -211,6 +210,16 @@ impl Setting for Interface {
         match self {
             Interface::Address(address) => address.to_string(),
             Interface::Localhost => "localhost".to_owned(),
+        }
+    }
+}
+
+impl EndpointSection {
+    /// The address, for messages.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            EndpointSection::Tcp(tcp) => SocketAddr::new(tcp.ip(), tcp.port.0).to_string(),
+            EndpointSection::Unix(unix) => unix.path.0.clone(),
         }
     }
 }

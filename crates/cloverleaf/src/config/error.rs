@@ -59,8 +59,13 @@ pub(crate) struct Problem {
 pub(crate) enum Kind {
     /// Anything that reads as "PATH: text".
     Wrong(String),
-    /// A setting that Crossbar.io knows and this version doesn't.
-    NotSupportedYet,
+    /// A setting that Crossbar.io knows and this version doesn't; or just this value of it, if there is one.
+    NotSupportedYet {
+        /// The value, as in the file.
+        value: Option<String>,
+        /// What is accepted instead.
+        accepted: String,
+    },
 }
 
 impl Problem {
@@ -71,7 +76,12 @@ impl Problem {
 
     fn sentence(&self) -> String {
         match &self.kind {
-            Kind::NotSupportedYet => format!("not supported yet: {}", self.path),
+            Kind::NotSupportedYet { value: None, accepted } => {
+                format!("not supported yet: {}; accepted here: {accepted}", self.path)
+            }
+            Kind::NotSupportedYet { value: Some(value), accepted } => {
+                format!("not supported yet: {}: {value}; expected {accepted}", self.path)
+            }
             Kind::Wrong(text) if self.path.is_empty() => text.clone(),
             Kind::Wrong(text) => format!("{}: {text}", self.path),
         }

@@ -88,8 +88,6 @@ pub(crate) struct WorkerSection(pub(crate) RouterWorkerSection);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum WorkerKind {
     Router,
-    /// One of Crossbar.io's that is not supported yet.
-    Later,
 }
 
 const WORKERS: [(&str, WorkerKind); 1] = [("router", WorkerKind::Router)];
@@ -102,7 +100,9 @@ impl Setting for WorkerKind {
 
     fn read(item: &Item, at: &Place, _: &mut Reading<'_>) -> Result<Self, Problem> {
         match &item.data {
-            Data::Text(text) if WORKERS_LATER.contains(&text.as_str()) => Ok(WorkerKind::Later),
+            Data::Text(text) if WORKERS_LATER.contains(&text.as_str()) => {
+                Err(at.not_supported_yet::<Self>(item))
+            }
             _ => one_of(&WORKERS, item, at),
         }
     }
@@ -124,7 +124,6 @@ impl Setting for WorkerSection {
     fn read(item: &Item, at: &Place, reading: &mut Reading<'_>) -> Result<Self, Problem> {
         match kind(item, at, reading)? {
             WorkerKind::Router => RouterWorkerSection::read(item, at, reading).map(WorkerSection),
-            WorkerKind::Later => Err(at.not_supported_yet()),
         }
     }
 

@@ -101,6 +101,9 @@ impl<'de> Deserialize<'de> for Data {
     }
 }
 
+/// Up to here floats stand for one integer each: 2 to the 53rd.
+const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
+
 struct DataVisitor;
 
 impl<'de> Visitor<'de> for DataVisitor {
@@ -131,7 +134,10 @@ impl<'de> Visitor<'de> for DataVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Data, E> {
-        Ok(Data::Float(value))
+        // `1e3` is an integer that is written as a float.
+        let is_integer = value.fract() == 0.0 && value.abs() <= EXACT_MAX;
+        let integer = is_integer.then(|| format!("{value:.0}").parse().ok()).flatten();
+        Ok(integer.map_or(Data::Float(value), Data::Int))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Data, E> {

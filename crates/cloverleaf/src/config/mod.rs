@@ -6,7 +6,7 @@
 //! over in silence.
 //!
 //! A file becomes a tree with line numbers (`item`), the tree becomes typed maps (`section` and the modules with the
-//! maps), and those become a [`Config`] (`build`), which knows no file format. The reference is made from the same
+//! maps, which are judged as a whole in `sense`), and those become a [`Config`] (`build`), which knows no file format. The reference is made from the same
 //! declarations that read the file ([`reference()`]).
 
 mod build;
@@ -19,6 +19,7 @@ mod realm;
 mod reference;
 mod role;
 mod section;
+mod sense;
 mod setting;
 mod transport;
 mod websocket;
@@ -63,7 +64,7 @@ pub struct WorkerConfig {
 pub struct Loaded {
     /// What it says.
     pub config: Config,
-    /// Settings that were accepted but have no effect here, a line each, for the log.
+    /// Settings that were accepted but have no effect here, or hardly the one that is meant, a line each, for the log.
     pub notes: Vec<String>,
 }
 
@@ -102,7 +103,11 @@ impl Config {
     ) -> Result<Loaded, ConfigError> {
         let mut reading = Reading { environment, notes: Vec::new() };
         let section = Item::parse(text, format)
-            .and_then(|item| FileSection::read(&item, &Place::root(), &mut reading))
+            .and_then(|item| {
+                let section = FileSection::read(&item, &Place::root(), &mut reading)?;
+                reading.notes.extend(sense::judge(&section, &item)?);
+                Ok(section)
+            })
             .map_err(|problem| ConfigError::new(file, problem))?;
         let directory = file.parent().unwrap_or(Path::new(""));
         Ok(Loaded { config: section.config(directory), notes: reading.notes })

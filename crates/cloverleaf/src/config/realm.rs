@@ -131,7 +131,8 @@ fn check_realm(realm: &RealmSection, item: &Item, at: &Place) -> Result<(), Prob
 fn check_options(options: &RealmOptions, item: &Item, at: &Place) -> Result<(), Problem> {
     match item.entry("bridge_meta_api") {
         Some(entry) if options.bridge_meta_api => {
-            Err(at.key("bridge_meta_api", entry.item.line).not_supported_yet())
+            let place = at.key("bridge_meta_api", entry.item.line);
+            Err(place.problem("not supported yet: true; expected `false`"))
         }
         _ => Ok(()),
     }

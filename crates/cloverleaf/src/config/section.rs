@@ -65,11 +65,11 @@ impl<'i> Fields<'i> {
             if keys.iter().any(|key| key.name == entry.key) {
                 continue;
             }
+            let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
             if S::LATER.contains(&entry.key.as_str()) {
-                return Err(place.not_supported_yet());
+                return Err(place.key_not_supported_yet(&known));
             }
             let Some((_, reason)) = S::IDLE.iter().find(|(key, _)| *key == entry.key) else {
-                let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
                 return Err(place.problem(format!("unknown key; accepted here: {}", known.join(", "))));
             };
             reading.notes.push(format!("line {}: {} has no effect: {reason}", place.line, place.path));

@@ -64,9 +64,19 @@ impl Place {
         Problem { line: Some(self.line), path: self.path.clone(), kind: Kind::Wrong(text.into()) }
     }
 
-    /// What is at this place would be right, were more of it built.
-    pub(crate) fn not_supported_yet(&self) -> Problem {
-        Problem { line: Some(self.line), path: self.path.clone(), kind: Kind::NotSupportedYet }
+    /// The value at this place would be right, were more of it built.
+    pub(crate) fn not_supported_yet<T: Setting>(&self, item: &Item) -> Problem {
+        self.later(Some(item.describe()), T::takes())
+    }
+
+    /// The key at this place would be right, were more of it built; `accepted` are the keys there are.
+    pub(crate) fn key_not_supported_yet(&self, accepted: &[&str]) -> Problem {
+        self.later(None, accepted.join(", "))
+    }
+
+    fn later(&self, value: Option<String>, accepted: String) -> Problem {
+        let kind = Kind::NotSupportedYet { value, accepted };
+        Problem { line: Some(self.line), path: self.path.clone(), kind }
     }
 
     /// What is at this place is of another kind than `T`.
@@ -337,7 +347,7 @@ mod tests {
         let mut reading = Reading { environment: &|_| None, notes: Vec::new() };
         T::read(&item, &Place::root().key("x", 1), &mut reading).map_err(|problem| match problem.kind {
             Kind::Wrong(text) => text,
-            Kind::NotSupportedYet => "not supported yet".to_owned(),
+            Kind::NotSupportedYet { .. } => "not supported yet".to_owned(),
         })
     }
 
@@ -355,6 +365,7 @@ mod tests {
     #[test]
     fn integers_say_their_range() {
         assert_eq!(read("4"), Ok(4u8));
+        assert_eq!(read("1e3"), Ok(1000u64));
         assert_eq!(read::<u8>("256"), Err("expected an integer from 0 to 255, found 256".to_owned()));
         assert_eq!(read::<usize>("-1"), Err("expected an integer from 0, found -1".to_owned()));
         assert_eq!(read::<u8>("\"4\""), Err("expected an integer from 0 to 255, found \"4\"".to_owned()));

@@ -30,7 +30,7 @@ section! {
         /// The URL that clients use, where its path is another than `/` and `/ws`.
         url: Option<String> = None;
         /// The serializers to offer; left out, all of them.
-        serializers: Option<Vec<Serializer>> = None;
+        serializers: Option<Serializers> = None;
         /// How the WebSocket behaves.
         options: Option<WebSocketOptions> = None;
         /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
@@ -50,7 +50,7 @@ section! {
         /// Where to listen.
         endpoint: EndpointSection;
         /// The serializers to accept; left out, all of them.
-        serializers: Option<Vec<Serializer>> = None;
+        serializers: Option<Serializers> = None;
         /// How the RawSocket behaves.
         options: Option<RawSocketOptions> = None;
         /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
@@ -98,7 +98,7 @@ section! {
     /// RawSocket on a port that it shares.
     RawSocketItem ("RawSocket item") {
         /// The serializers to accept; left out, all of them.
-        serializers: Option<Vec<Serializer>> = None;
+        serializers: Option<Serializers> = None;
         /// How the RawSocket behaves.
         options: Option<RawSocketOptions> = None;
         /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
@@ -115,7 +115,7 @@ section! {
         /// A name for this entry; nothing depends on it.
         id: Option<String> = None;
         /// The serializers to offer; left out, all of them.
-        serializers: Option<Vec<Serializer>> = None;
+        serializers: Option<Serializers> = None;
         /// How the WebSocket behaves.
         options: Option<WebSocketOptions> = None;
         /// Who may come in, and as whom; left out, anonymous clients with the authrole `anonymous`.
@@ -175,7 +175,6 @@ impl Setting for PathSection {
     fn read(item: &Item, at: &Place, reading: &mut Reading<'_>) -> Result<Self, Problem> {
         match kind::<PathKind>(item, at, reading)? {
             PathKind::WebSocket => WebSocketItem::read(item, at, reading).map(PathSection),
-            PathKind::Later => Err(at.not_supported_yet()),
         }
     }
 
@@ -211,7 +210,6 @@ impl Setting for TransportSection {
                 UniversalSection::read(item, at, reading).map(TransportSection::Universal)
             }
             TransportKind::Web => WebSection::read(item, at, reading).map(TransportSection::Web),
-            TransportKind::Later => Err(at.not_supported_yet()),
         }
     }
 
@@ -227,8 +225,6 @@ macro_rules! kinds {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum $name {
             $($variant,)+
-            /// One of Crossbar.io's that is not supported yet.
-            Later,
         }
 
         impl Setting for $name {
@@ -239,7 +235,9 @@ macro_rules! kinds {
             fn read(item: &Item, at: &Place, _: &mut Reading<'_>) -> Result<Self, Problem> {
                 let later: &[&str] = &[$($later),*];
                 match &item.data {
-                    Data::Text(text) if later.contains(&text.as_str()) => Ok($name::Later),
+                    Data::Text(text) if later.contains(&text.as_str()) => {
+                        Err(at.not_supported_yet::<Self>(item))
+                    }
                     _ => one_of(&[$(($word, $name::$variant)),+], item, at),
                 }
             }
@@ -290,7 +288,7 @@ impl Setting for Serializer {
 
     fn read(item: &Item, at: &Place, _: &mut Reading<'_>) -> Result<Self, Problem> {
         match &item.data {
-            Data::Text(text) if text == "flatbuffers" => Err(at.not_supported_yet()),
+            Data::Text(text) if text == "flatbuffers" => Err(at.not_supported_yet::<Self>(item)),
             _ => one_of(&SERIALIZERS, item, at),
         }
     }
@@ -300,12 +298,59 @@ impl Setting for Serializer {
     }
 }
 
+/// Serializers to choose from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Serializers(pub(crate) Vec<Serializer>);
+
+impl Setting for Serializers {
+    fn takes() -> String {
+        Vec::<Serializer>::takes()
+    }
+
+    fn reference() -> String {
+        Vec::<Serializer>::reference()
+    }
+
+    fn read(item: &Item, at: &Place, reading: &mut Reading<'_>) -> Result<Self, Problem> {
+        let serializers = Vec::read(item, at, reading)?;
+        if serializers.is_empty() {
+            return Err(at.problem("expected at least one serializer; without `serializers` there are all"));
+        }
+        Ok(Serializers(serializers))
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
+    }
+}
+
 /// The authrole of clients that come in by this.
 fn role(auth: Option<&AuthSection>) -> &str {
     auth.map_or("anonymous", |auth| &auth.anonymous.role)
 }
 
 impl TransportSection {
+    /// Where it listens.
+    pub(crate) fn endpoint(&self) -> &EndpointSection {
+        match self {
+            TransportSection::WebSocket(section) => &section.endpoint,
+            TransportSection::RawSocket(section) => &section.endpoint,
+            TransportSection::Universal(section) => &section.endpoint,
+            TransportSection::Web(section) => &section.endpoint,
+        }
+    }
+
+    /// Whether RawSocket is spoken there.
+    pub(crate) fn speaks_rawsocket(&self) -> bool {
+        match self {
+            TransportSection::WebSocket(_) | TransportSection::Web(_) => false,
+            TransportSection::RawSocket(_) => true,
+            TransportSection::Universal(section) => {
+                section.rawsocket.is_some() || section.websocket.is_none()
+            }
+        }
+    }
+
     /// The authrole of clients that come in by this transport: one for all of it, as was checked.
     pub(crate) fn role(&self) -> &str {
         match self {
@@ -373,9 +418,6 @@ fn check_paths(items: &[&WebSocketItem], key: &str, item: &Item, at: &Place) -> 
 
 fn check_anonymous(anonymous: &AnonymousSection, item: &Item, at: &Place) -> Result<(), Problem> {
     let line = |key| item.entry(key).map_or(at.line, |entry| entry.item.line);
-    if anonymous.kind == AuthKind::Later {
-        return Err(at.key("type", line("type")).not_supported_yet());
-    }
     if anonymous.role.is_empty() || anonymous.role == "trusted" {
         let text = "expected the name of a role; the empty one and `trusted` can't be given to clients";
         return Err(at.key("role", line("role")).problem(text));
