@@ -224,6 +224,11 @@ pub struct Limits {
     pub pending_invocations_max: usize,
     /// Calls that may wait for a callee of a registration with `concurrency`, per registration.
     pub queued_calls_max: usize,
+    /// Payload bytes of the calls that wait so, per registration.
+    pub queued_calls_bytes_max: usize,
+    /// Payload bytes of a session's outstanding calls that are kept for another callee (RER-01). A call beyond that is
+    /// made, but not made again.
+    pub kept_call_bytes_max: usize,
     /// Subscriptions a session may hold.
     pub subscriptions_max: usize,
     /// Registrations a session may hold.
@@ -247,6 +252,8 @@ impl Default for Limits {
             pending_calls_max: 65_536,
             pending_invocations_max: 65_536,
             queued_calls_max: 1024,
+            queued_calls_bytes_max: 16 << 20,
+            kept_call_bytes_max: 16 << 20,
             subscriptions_max: 100_000,
             registrations_max: 100_000,
             sessions_max: 1_000_000,

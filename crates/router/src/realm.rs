@@ -51,7 +51,7 @@ impl Realm {
         Realm {
             roles: RwLock::new(roles),
             broker: Broker::new(number, id_key, config.retention),
-            dealer: Dealer::new(number, limits.queued_calls_max, config.compat_crossbar),
+            dealer: Dealer::new(number, limits, config.compat_crossbar),
             sessions: RwLock::default(),
             session_count: AtomicUsize::new(0),
             config,

@@ -330,7 +330,7 @@ impl Session {
         let decision = self.authorize(Action::Call, &call.procedure, MatchPolicy::Exact, decided, turn)?;
         let disclose = self.disclose(decision, call.options.disclose_me)?;
         let terms = self.realm.call_terms(&call.procedure, &self.peer, disclose, call.options.timeout);
-        Ok(self.realm.dealer.call(&self.peer, call, terms, turn)?)
+        Ok(self.realm.dealer.call(&self.peer, &call, terms, turn)?)
     }
 
     fn yielded(&self, mut message: Yield<'_>, turn: &mut Turn<'_>) -> Result<(), Violation> {

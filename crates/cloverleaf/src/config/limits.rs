@@ -28,6 +28,11 @@ section! {
         pending_invocations_max: usize = Limits::default().pending_invocations_max;
         /// Calls that may wait for a callee of a registration with `concurrency`.
         queued_calls_max: usize = Limits::default().queued_calls_max;
+        /// Payload bytes of the calls that wait so, for each registration.
+        queued_calls_bytes_max: Bytes = Bytes(Limits::default().queued_calls_bytes_max);
+        /// Payload bytes of a session's outstanding calls that are kept in case a callee hands its call back. A call
+        /// beyond that gets no second callee.
+        kept_call_bytes_max: Bytes = Bytes(Limits::default().kept_call_bytes_max);
         /// Subscriptions a session may hold.
         subscriptions_max: usize = Limits::default().subscriptions_max;
         /// Registrations a session may hold.
@@ -64,6 +69,8 @@ impl LimitsSection {
             pending_calls_max: self.pending_calls_max,
             pending_invocations_max: self.pending_invocations_max,
             queued_calls_max: self.queued_calls_max,
+            queued_calls_bytes_max: self.queued_calls_bytes_max.0,
+            kept_call_bytes_max: self.kept_call_bytes_max.0,
             subscriptions_max: self.subscriptions_max,
             registrations_max: self.registrations_max,
             sessions_max: self.sessions_max,

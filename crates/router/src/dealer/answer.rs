@@ -83,7 +83,7 @@ impl Dealer {
         call.progressive || mailbox.calls.entry(call).is_none_or(|entry| entry.killing || entry.progressed)
     }
 
-    /// **B**: the invocation ends; `None` if it had ended already.
+    /// **B**: the invocation ends; `None` if it had ended already. **A** counts it out if it was abandoned.
     fn take_invocation(&self, peer: &Arc<Peer>, request: RequestId) -> Result<Option<Ended>, Violation> {
         let mut mailbox = peer.mailbox();
         let Some(invocation) = mailbox.invocations.remove(request) else {
@@ -94,7 +94,12 @@ impl Dealer {
             };
         };
         invocation.callee.finished(&mut mailbox);
-        Ok(Some(((!invocation.abandoned).then_some(invocation.call), invocation.callee)))
+        drop(mailbox);
+        if invocation.abandoned {
+            invocation.call.caller.mailbox().calls.count_abandoned(-1);
+            return Ok(Some((None, invocation.callee)));
+        }
+        Ok(Some((Some(invocation.call), invocation.callee)))
     }
 
     fn progressed(
@@ -188,7 +193,9 @@ impl Dealer {
     pub(crate) fn callee_left(&self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
         let invocations = peer.mailbox().invocations.take();
         for (_, invocation) in invocations {
-            if !invocation.abandoned {
+            if invocation.abandoned {
+                invocation.call.caller.mailbox().calls.count_abandoned(-1);
+            } else {
                 let why = "the callee left while it worked at the call";
                 self.finish(&invocation.call, &Rejection::new(error_uri::CANCELED).because(why), turn);
             }

@@ -95,11 +95,13 @@ impl Dealer {
         let callee = &assigned.callee;
         let mut mailbox = callee.peer.mailbox();
         let Some(invocation) = mailbox.invocations.find_mut(assigned.invocation) else { return };
+        let mut abandoned_by = None;
         if mode != CancelMode::Kill {
             if invocation.abandoned {
                 return;
             }
             invocation.abandoned = true;
+            abandoned_by = Some(Arc::clone(&invocation.call.caller));
         }
         if mode != CancelMode::Skip && callee.can(Features::CALL_CANCELING) {
             let request = assigned.invocation;
@@ -108,6 +110,10 @@ impl Dealer {
                 Interrupt { request, mode: Some(mode), reason: Some(Cow::Borrowed(reason)) },
                 turn,
             );
+        }
+        drop(mailbox);
+        if let Some(caller) = abandoned_by {
+            caller.mailbox().calls.count_abandoned(1);
         }
     }
 }

@@ -8,7 +8,7 @@ use wamp::message::{self, Error, InvocationDetails, MessageType, Passthru};
 use wamp::role::Features;
 use wamp::{Payload, RequestId, error_uri};
 
-use super::registration::{Callee, Registration};
+use super::registration::Callee;
 use super::table::{Assigned, Call, Entry, Invocation, KeptPayload, Reroute};
 use super::{Dealer, Target};
 use crate::peer::{Mailbox, Peer, Sent};
@@ -71,11 +71,12 @@ impl Dealer {
     pub(crate) fn call(
         &self,
         peer: &Arc<Peer>,
-        message: message::Call<'_>,
+        message: &message::Call<'_>,
         terms: CallTerms,
         turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
         let mut stale: Option<Target> = None;
+        // Whoever replaces a registration over and over makes a call fail in the end, not its thread loop.
         for last in [false, false, false, true] {
             let Some(target) = self.route(&message.procedure, turn) else {
                 let why = format!("no callee registered for procedure <{}>", message.procedure);
@@ -83,7 +84,7 @@ impl Dealer {
             };
             // Those who left may have been replaced since the route was looked up; if not, there is nobody else.
             let is_last = last || stale.is_some_and(|stale| Arc::ptr_eq(&stale.callees, &target.callees));
-            let call = self.call_to(&target, peer, &message, terms, turn);
+            let call = self.call_to(&target, peer, message, terms, turn);
             self.insert(&call, &target, &message.payload)?;
             match self.place(&call, &target, &message.payload, turn) {
                 Ok(()) => return Ok(()),
@@ -383,8 +384,10 @@ impl Dealer {
         let rejection = match refused {
             Refused::Gone => Rejection::new(error_uri::NO_SUCH_PROCEDURE)
                 .because(format!("no callee registered for procedure <{uri}>")),
-            Refused::Busy | Refused::QueueFull if self.compat_crossbar => Rejection::new("crossbar.error.max_concurrency_reached")
-                .because(format!("maximum concurrency of callees of <{uri}> reached")),
+            Refused::Busy | Refused::QueueFull if self.compat_crossbar => {
+                Rejection::new("crossbar.error.max_concurrency_reached")
+                    .because(format!("maximum concurrency of callees of <{uri}> reached"))
+            }
             Refused::Busy | Refused::QueueFull => Rejection::new(error_uri::UNAVAILABLE)
                 .because(format!("all callees of <{uri}> are busy, and as many calls wait as may")),
             Refused::Full | Refused::Crowded => Rejection::new(error_uri::UNAVAILABLE)

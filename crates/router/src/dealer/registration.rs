@@ -1,6 +1,5 @@
 //! A registration: what is registered, who answers, and which of them is next.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -8,7 +7,7 @@ use wamp::message::{InvocationPolicy, Register, RegisterOptions};
 use wamp::role::{ClientRole, Features};
 use wamp::{MatchPolicy, RegistrationId};
 
-use super::dispatch::QueuedCall;
+use super::queue::Queue;
 use crate::peer::{Active, Mailbox, Peer};
 use crate::roster::{Place, Roster};
 use crate::worker::Turn;
@@ -24,7 +23,7 @@ pub struct Registration {
     /// One more than the place of the callee that was last in the round.
     round: AtomicU64,
     /// Calls that wait for a callee to be free; `None` once the registration is deleted.
-    pub(super) queue: Mutex<Option<VecDeque<QueuedCall>>>,
+    pub(super) queue: Mutex<Option<Queue>>,
     /// Its length, to see without the lock that it is empty.
     pub(super) queued: AtomicUsize,
 }
@@ -38,7 +37,7 @@ impl Registration {
             invocation_policy: register.options.invocation_policy,
             callees: Roster::default(),
             round: AtomicU64::new(0),
-            queue: Mutex::new(Some(VecDeque::new())),
+            queue: Mutex::new(Some(Queue::default())),
             queued: AtomicUsize::new(0),
         }
     }

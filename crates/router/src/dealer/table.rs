@@ -63,6 +63,10 @@ impl Entry {
     pub(super) fn attempts(&self) -> usize {
         self.reroute.as_ref().map_or(0, |reroute| reroute.tried.len())
     }
+
+    fn kept(&self) -> usize {
+        self.reroute.as_ref().map_or(0, |reroute| reroute.payload.len())
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -94,6 +98,11 @@ impl KeptPayload {
         }
     }
 
+    /// In bytes.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn borrow(&self) -> Payload<'_> {
         Payload::from_validated(self.serializer, self.elements, &self.bytes)
     }
@@ -101,7 +110,12 @@ impl KeptPayload {
 
 /// The calls of one session.
 #[derive(Debug, Default)]
-pub(crate) struct Calls(Option<Box<CallTable>>);
+pub(crate) struct Calls {
+    table: Option<Box<CallTable>>,
+    /// Invocations for this session that it gave up and that their callees have not answered. Their ends are counted as
+    /// they come, so one may be counted before its beginning: below zero for a moment.
+    abandoned: isize,
+}
 
 #[derive(Debug, Default)]
 struct CallTable {
@@ -109,11 +123,25 @@ struct CallTable {
     /// When to look at which call. Answered calls stay here until their time or the next clean-up, and calls whose
     /// deadline moved are found too early and put back.
     deadlines: BinaryHeap<Reverse<(Millis, RequestId)>>,
+    /// Payload bytes kept for another callee, in all entries.
+    kept: usize,
 }
 
 impl Calls {
-    pub(super) fn len(&self) -> usize {
-        self.0.as_ref().map_or(0, |table| table.entries.len())
+    /// What the session makes others hold for it: calls that are not answered, and those it gave up.
+    pub(super) fn burden(&self) -> usize {
+        let pending = self.table.as_ref().map_or(0, |table| table.entries.len());
+        pending.saturating_add_signed(self.abandoned)
+    }
+
+    /// Payload bytes that are kept for another callee.
+    pub(super) fn kept(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.kept)
+    }
+
+    /// Counts an invocation that was given up (1), or the end of one (-1).
+    pub(super) fn count_abandoned(&mut self, change: isize) {
+        self.abandoned += change;
     }
 
     pub(crate) fn contains(&self, request: RequestId) -> bool {
@@ -121,11 +149,11 @@ impl Calls {
     }
 
     pub(super) fn find(&self, request: RequestId) -> Option<&Entry> {
-        self.0.as_ref()?.entries.get(&request)
+        self.table.as_ref()?.entries.get(&request)
     }
 
     pub(super) fn find_mut(&mut self, request: RequestId) -> Option<&mut Entry> {
-        self.0.as_mut()?.entries.get_mut(&request)
+        self.table.as_mut()?.entries.get_mut(&request)
     }
 
     /// The entry of this very call.
@@ -134,8 +162,9 @@ impl Calls {
     }
 
     pub(super) fn insert(&mut self, entry: Entry) {
-        let table = self.0.get_or_insert_default();
+        let table = self.table.get_or_insert_default();
         let deadline = entry.deadline.map(|deadline| Reverse((deadline, entry.call.request)));
+        table.kept += entry.kept();
         table.entries.insert(entry.call.request, entry);
         table.deadlines.extend(deadline);
         // Calls that were answered in time leave their deadlines behind: clean up when these outnumber the rest.
@@ -149,7 +178,7 @@ impl Calls {
     pub(super) fn restore_deadline(&mut self, call: &Arc<Call>, due: Millis) {
         let Some(entry) = self.entry(call) else { return };
         entry.deadline = Some(due);
-        if let Some(table) = &mut self.0 {
+        if let Some(table) = &mut self.table {
             table.deadlines.push(Reverse((due, call.request)));
         }
     }
@@ -161,27 +190,28 @@ impl Calls {
     }
 
     pub(super) fn remove_request(&mut self, request: RequestId) -> Option<Entry> {
-        let table = self.0.as_mut()?;
+        let table = self.table.as_mut()?;
         let entry = table.entries.remove(&request)?;
+        table.kept -= entry.kept();
         if table.entries.is_empty() && table.deadlines.is_empty() && table.entries.capacity() > 256 {
-            self.0 = None;
+            self.table = None;
         }
         Some(entry)
     }
 
     /// Removes all of them.
     pub(super) fn take(&mut self) -> Vec<Entry> {
-        self.0.take().map(|table| table.entries.into_values().collect()).unwrap_or_default()
+        self.table.take().map(|table| table.entries.into_values().collect()).unwrap_or_default()
     }
 
     /// When to look again.
     pub(crate) fn next_deadline(&self) -> Option<Millis> {
-        self.0.as_ref()?.deadlines.peek().map(|Reverse((deadline, _))| *deadline)
+        self.table.as_ref()?.deadlines.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
     /// Some call whose time is up, if there is one.
     pub(super) fn expired(&mut self, now: Millis) -> Option<RequestId> {
-        let table = self.0.as_mut()?;
+        let table = self.table.as_mut()?;
         while let Some(Reverse((at, request))) = table.deadlines.peek().copied() {
             if at > now {
                 return None;

@@ -173,3 +173,46 @@ fn the_reason_of_a_refusal_is_that_of_the_best_callee() {
     net.expect(busy, json!([68, 2, "_", {"progress": true}]));
     net.nothing(plain);
 }
+
+// DLR-19, ROB-01, CAN-02
+#[test]
+fn calls_that_were_given_up_count_until_they_are_answered() {
+    let mut net = net_of(|_| (), |limits| limits.pending_calls_max = 3);
+    let (caller, other) = (net.join("realm1"), net.join("realm1"));
+    let [callee] = callees(&mut net, json!({}));
+    for mode in ["skip", "killnowait", "skip"] {
+        let request = net.call(caller, "com.p", "?");
+        net.invoked(callee);
+        net.send(caller, json!([49, request, {"mode": mode}]));
+        net.refused(caller, CALL, request, crate::CANCELED);
+        net.receive(callee);
+    }
+    let request = net.call(caller, "com.p", "?");
+    net.refused(caller, CALL, request, UNAVAILABLE);
+    net.nothing(callee);
+    net.call(other, "com.p", "?");
+    net.invoked(callee);
+    net.answer(callee, 1, "late");
+    net.send(callee, json!([8, 68, 2, {}, "wamp.error.canceled"]));
+    for _ in 0..2 {
+        net.call(caller, "com.p", "?");
+        net.invoked(callee);
+    }
+    let request = net.call(caller, "com.p", "?");
+    net.refused(caller, CALL, request, UNAVAILABLE);
+}
+
+// DLR-19, ROB-01
+#[test]
+fn a_callee_that_left_owes_no_answers() {
+    let mut net = net_of(|_| (), |limits| limits.pending_calls_max = 1);
+    let caller = net.join("realm1");
+    for _ in 0..3 {
+        let [callee] = callees(&mut net, json!({}));
+        let request = net.call(caller, "com.p", "?");
+        net.invoked(callee);
+        net.send(caller, json!([49, request, {"mode": "skip"}]));
+        net.refused(caller, CALL, request, crate::CANCELED);
+        net.disconnect(callee);
+    }
+}

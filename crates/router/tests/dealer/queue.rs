@@ -269,3 +269,62 @@ fn a_call_whose_continuation_finds_the_queue_full_leaves_it() {
     net.answer(callee, 1, "!");
     net.expect(callee, json!([68, 2, "_", {}, ["next"]]));
 }
+
+// SHR-12, ROB-01
+#[test]
+fn a_queue_holds_so_many_bytes() {
+    let mut net = net_of(|_| (), |limits| limits.queued_calls_bytes_max = 1000);
+    let caller = net.join("realm1");
+    let [callee] = callees(&mut net, json!({"concurrency": 1}));
+    let text = "x".repeat(400);
+    let requests: Vec<u64> = (0..4).map(|_| net.call(caller, "com.p", &text)).collect();
+    net.refused(caller, CALL, requests[3], UNAVAILABLE);
+    net.invoked(callee);
+    net.send(caller, json!([49, requests[1], {}]));
+    net.refused(caller, CALL, requests[1], CANCELED);
+    net.call(caller, "com.p", &text);
+    net.nothing(caller);
+    net.answer(callee, 1, "!");
+    net.expect(caller, json!([50, requests[0], {}, ["!"]]));
+    net.call(caller, "com.p", &text);
+    let request = net.call(caller, "com.p", &text);
+    net.refused(caller, CALL, request, UNAVAILABLE);
+}
+
+// SHR-12, ROB-10
+#[test]
+fn those_who_wait_for_one_that_leaves_are_told_if_no_other_can_take_them() {
+    let mut net = Net::open();
+    let caller = net.join("realm1");
+    let options = json!({"invoke": "first", "concurrency": 1});
+    let plain = crate::join_with(&mut net, &[]);
+    net.register_with(plain, options.clone(), "com.p");
+    let [busy] = callees(&mut net, options);
+    for request in [1, 2] {
+        net.send(caller, json!([48, request, {"progress": true}, "com.p"]));
+    }
+    net.invoked(busy);
+    net.nothing(caller);
+    net.disconnect(busy);
+    let mut ended: Vec<u64> = net.receive(caller).iter().map(|error| error.id(2)).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [1, 2]);
+    net.nothing(plain);
+}
+
+// SHR-12, DLR-17
+#[test]
+fn nobody_waits_for_a_callee_that_is_free_and_does_not_read() {
+    let mut net = net_of(|_| (), |limits| limits.outbox_bytes_soft = 2000);
+    let caller = net.join("realm1");
+    let [busy] = callees(&mut net, json!({"invoke": "first", "concurrency": 1}));
+    let [stuck] = callees(&mut net, json!({"invoke": "first"}));
+    net.call(caller, "com.p", "1");
+    net.invoked(busy);
+    net.stall(stuck);
+    let text = "x".repeat(3000);
+    net.call(caller, "com.p", &text);
+    net.nothing(caller);
+    let request = net.call(caller, "com.p", "?");
+    net.refused(caller, CALL, request, UNAVAILABLE);
+}

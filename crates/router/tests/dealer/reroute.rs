@@ -238,3 +238,26 @@ fn other_errors_are_never_re_routed() {
     net.send(callee, json!([8, 68, 1, {}, "com.error"]));
     net.refused(caller, CALL, request, "com.error");
 }
+
+// RER-01, ROB-01
+#[test]
+fn calls_beyond_what_is_kept_for_another_callee_get_no_other() {
+    let mut net = crate::net_of(|_| (), |limits| limits.kept_call_bytes_max = 1000);
+    let caller = net.join("realm1");
+    let [one, two] = crate::callees(&mut net, json!({"invoke": "first"}));
+    let text = "x".repeat(600);
+    let (kept, not_kept) = (net.call(caller, "com.p", &text), net.call(caller, "com.p", &text));
+    assert_eq!(net.receive(one).len(), 2);
+    let hand_back = |invocation: u64| json!([8, 68, invocation, {}, "wamp.error.unavailable"]);
+    net.send(one, hand_back(2));
+    net.refused(caller, crate::CALL, not_kept, "wamp.error.no_available_callee");
+    net.nothing(two);
+    net.send(one, hand_back(1));
+    net.expect(two, json!([68, 1, "_", {}, [text.as_str()]]));
+    net.answer(two, 1, "!");
+    net.expect(caller, json!([50, kept, {}, ["!"]]));
+    net.call(caller, "com.p", &text);
+    net.invoked(one);
+    net.send(one, hand_back(3));
+    net.invoked(two);
+}
