@@ -4,7 +4,9 @@
 //! wildcard of one length, the prefix. No rule: the role's default, which is to deny.
 //!
 //! A pattern (SUBSCRIBE, REGISTER) is allowed by a rule that covers all it could ever match, not by one that matches its
-//! text (AZN-04). What lies below it and is denied by a narrower rule is filtered at delivery (AZN-05).
+//! text (AZN-04). What lies below it and is denied by a narrower rule is filtered at delivery of events (AZN-05). Calls
+//! can't be filtered so without hiding them from whoever else may answer, so a pattern is not registered at all where a
+//! narrower rule denies REGISTER for some of what it matches.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
@@ -72,10 +74,11 @@ impl Role {
             Some(rule) => Some(rule),
             None => self.rule(uri, policy),
         };
+        let is_pierced = action == Action::Register && self.is_pierced(uri, policy);
         match rule {
-            None => Decision { allow: self.default, disclose: false },
+            None => Decision { allow: self.default && !is_pierced, disclose: false },
             Some(rule) => Decision {
-                allow: action.is_in(rule.allow),
+                allow: action.is_in(rule.allow) && !is_pierced,
                 disclose: match action {
                     Action::Call => rule.disclose_caller,
                     Action::Publish => rule.disclose_publisher,
@@ -107,6 +110,49 @@ impl Role {
         }
         self.patterns.iter().find(|rule| covers(rule, uri, policy))
     }
+
+    /// Whether a rule denies REGISTER for some of what a pattern matches, and is more specific than the one that covers
+    /// all of it.
+    fn is_pierced(&self, uri: &str, policy: MatchPolicy) -> bool {
+        if policy == MatchPolicy::Exact {
+            return false;
+        }
+        let narrower = self.patterns.iter().take_while(|rule| !covers(rule, uri, policy));
+        self.exact
+            .values()
+            .chain(narrower)
+            .any(|rule| !rule.allow.register && may_intersect((&rule.uri, rule.match_policy), (uri, policy)))
+    }
+}
+
+/// Whether some URI may be matched by both; never false where there is one.
+fn may_intersect(a: (&str, MatchPolicy), b: (&str, MatchPolicy)) -> bool {
+    let ((a, a_policy), (b, b_policy)) = (a, b);
+    match (a_policy, b_policy) {
+        (MatchPolicy::Exact, _) => b_policy.matches(b, a),
+        (_, MatchPolicy::Exact) => a_policy.matches(a, b),
+        (MatchPolicy::Prefix, MatchPolicy::Prefix) => a.starts_with(b) || b.starts_with(a),
+        (MatchPolicy::Prefix, MatchPolicy::Wildcard) => begins_some(a, b),
+        (MatchPolicy::Wildcard, MatchPolicy::Prefix) => begins_some(b, a),
+        (MatchPolicy::Wildcard, MatchPolicy::Wildcard) => {
+            a.split('.').count() == b.split('.').count()
+                && a.split('.').zip(b.split('.')).all(|(a, b)| a.is_empty() || b.is_empty() || a == b)
+        }
+    }
+}
+
+/// Whether something that a wildcard pattern matches begins with `prefix`, whose last component may be a part of one.
+fn begins_some(prefix: &str, pattern: &str) -> bool {
+    let mut components = pattern.split('.');
+    let mut prefix = prefix.split('.').peekable();
+    while let Some(head) = prefix.next() {
+        let Some(component) = components.next() else { return false };
+        let fits = if prefix.peek().is_some() { component == head } else { component.starts_with(head) };
+        if !component.is_empty() && !fits {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether all that `uri` under `policy` matches is matched by the rule too.
@@ -221,6 +267,66 @@ mod tests {
         assert!(may("c.", Prefix) && may("c.d", Prefix) && !may("c", Prefix));
         assert!(may("c..d", Wildcard) && !may(".d", Wildcard) && may("c.d.", Wildcard));
         assert!(may("x..z", Wildcard) && !may("x..", Wildcard) && !may("x.", Prefix));
+    }
+
+    // AZN-04
+    #[test]
+    fn a_pattern_is_not_registered_over_a_narrower_denial() {
+        use MatchPolicy::{Exact, Prefix, Wildcard};
+        const REGISTER: Actions = Actions { call: false, register: true, publish: false, subscribe: false };
+        let rules = [
+            ("com.", Prefix, REGISTER),
+            ("com.secret.", Prefix, Actions::default()),
+            ("com.secret.open.", Prefix, REGISTER),
+            ("com.a..locked", Wildcard, Actions::default()),
+            ("com.one", Exact, Actions::default()),
+        ];
+        let mut role = role(&rules);
+        for default in [false, true] {
+            role.default = default;
+            let may = |uri, policy| role.decide(Action::Register, uri, policy).allow;
+            for uri in ["com.", "com.s", "com.o", "com.secret.x", "com.a.", "com.a.b.locked", "com.one"] {
+                assert!(!may(uri, Prefix), "{uri}");
+            }
+            for uri in ["com..pay", "com.", "com..", "com.a..", "com.a.b."] {
+                assert!(!may(uri, Wildcard), "{uri}");
+            }
+            for uri in ["com.b", "com.secret.open.", "com.a.b.open", "com.ones"] {
+                assert!(may(uri, Prefix), "{uri}");
+            }
+            for uri in ["com.b..", "com.a..open", "com.two."] {
+                assert!(may(uri, Wildcard), "{uri}");
+            }
+            assert!(may("com.secret.open.x", Exact) && may("com.a", Exact) && !may("com.one", Exact));
+            assert_eq!(may("org.", Prefix), default, "the default holds where nothing denies");
+            assert!(!may("", Prefix) && !may("..", Wildcard));
+        }
+    }
+
+    // AZN-04
+    #[test]
+    fn patterns_that_share_a_uri_are_never_told_apart() {
+        use MatchPolicy::{Exact, Prefix, Wildcard};
+        let mut texts = vec![String::new()];
+        for length in 0..4 {
+            let longest: Vec<String> = texts.iter().filter(|text| text.len() == length).cloned().collect();
+            texts.extend(longest.iter().flat_map(|text| ["a", "b", "."].map(|next| format!("{text}{next}"))));
+        }
+        let is_uri = |text: &&String| !text.split('.').any(str::is_empty);
+        let uris: Vec<&String> = texts.iter().filter(is_uri).collect();
+        let patterns: Vec<&String> = texts.iter().filter(|text| text.len() < 4).collect();
+        for a in &patterns {
+            for b in &patterns {
+                for (p, q) in [(Prefix, Prefix), (Prefix, Wildcard), (Wildcard, Wildcard), (Exact, Wildcard)]
+                {
+                    let shared = uris.iter().find(|uri| p.matches(a, uri) && q.matches(b, uri));
+                    if let Some(uri) = shared {
+                        assert!(may_intersect((a, p), (b, q)), "{a} {p:?}, {b} {q:?}: {uri}");
+                        assert!(may_intersect((b, q), (a, p)), "{b} {q:?}, {a} {p:?}: {uri}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]

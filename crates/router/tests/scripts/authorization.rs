@@ -113,6 +113,25 @@ fn a_pattern_needs_a_permission_for_all_that_it_matches() {
     }
 }
 
+/// AZN-04
+#[test]
+fn calls_below_a_denied_pattern_reach_no_broader_registration() {
+    for (rules, default) in [(vec![allow("com.", Prefix, "register")], false), (vec![], true)] {
+        let denied = [allow("com.secret.", Prefix, "call"), allow("com.x..y", Wildcard, "")];
+        let (mut net, other, user) = user_or(rules.into_iter().chain(denied).collect(), default);
+        for (uri, policy) in
+            [("com.", "prefix"), ("com.s", "prefix"), ("com..pay", "wildcard"), ("com.x..", "wildcard")]
+        {
+            assert!(!may(&mut net, user, "register", uri, policy), "{uri} {policy}");
+        }
+        let request = net.call(other, "com.secret.pay", "card");
+        net.refused(other, 48, request, "wamp.error.no_such_procedure");
+        net.nothing(user);
+        assert!(may(&mut net, user, "register", "com.open.", "prefix"));
+        assert!(may(&mut net, user, "register", "com.x..z", "wildcard"));
+    }
+}
+
 /// AZN-05
 #[test]
 fn events_that_a_role_may_not_have_are_left_out_of_its_patterns() {
