@@ -17,6 +17,9 @@ use crate::FrameError;
 const STEP: usize = 512;
 /// How far back DEFLATE reaches at most.
 const MAX_WINDOW: usize = 32 * 1024;
+/// How many blocks of a message may say that they are the last one. Senders write one such block a message, or one a
+/// fragment; each costs a whole window, and takes two octets.
+const LAST_BLOCKS_MAX: usize = 16;
 
 thread_local! {
     static INFLATER: Cell<Option<Decompress>> = const { Cell::new(None) };
@@ -66,8 +69,9 @@ fn inflate(inflater: &mut Decompress, payload: &[u8], limit: usize) -> Result<Sp
     let mut out = Spare::take();
     // A guess at the ratio saves most messages a second round.
     out.reserve(payload.len().saturating_mul(4).clamp(STEP, limit.max(STEP)));
+    let mut last_blocks = 0;
     for part in [payload, &TAIL] {
-        inflate_part(inflater, part, limit, &mut out)?;
+        inflate_part(inflater, part, limit, &mut out, &mut last_blocks)?;
     }
     Ok(out)
 }
@@ -77,6 +81,7 @@ fn inflate_part(
     mut input: &[u8],
     limit: usize,
     out: &mut Vec<u8>,
+    last_blocks: &mut usize,
 ) -> Result<(), FrameError> {
     loop {
         if out.len() == out.capacity() {
@@ -92,6 +97,10 @@ fn inflate_part(
         let consumed = usize::try_from(inflater.total_in() - consumed_before).unwrap_or(usize::MAX);
         input = input.get(consumed..).unwrap_or_default();
         if status == Status::StreamEnd {
+            *last_blocks += 1;
+            if *last_blocks > LAST_BLOCKS_MAX {
+                return Err(FrameError::Inflate);
+            }
             begin_again(inflater, out)?;
         }
         let drained = out.len() < out.capacity();
@@ -170,6 +179,15 @@ mod tests {
         assert_eq!(per_message(&bomb, 1_000_000), Err(FrameError::TooBig { limit: 1_000_000 }));
         assert_eq!(per_message(&bomb, 50_000_000).map(|plain| plain.len()), Ok(50_000_000));
         assert_eq!(per_message(&bomb, 49_999_999), Err(FrameError::TooBig { limit: 49_999_999 }));
+    }
+
+    // ROB-01
+    #[test]
+    fn last_blocks_are_few() {
+        let blocks = |count| [0x03, 0x00].repeat(count);
+        assert_eq!(per_message(&blocks(LAST_BLOCKS_MAX), 100).as_deref(), Ok(&b""[..]));
+        assert_eq!(per_message(&blocks(LAST_BLOCKS_MAX + 1), 100), Err(FrameError::Inflate));
+        assert_eq!(per_message(&blocks(1), 100).as_deref(), Ok(&b""[..]), "each message has its own");
     }
 
     #[test]
