@@ -5,6 +5,10 @@ use transport::{Batch, FrameError, Framing, Step, batch, rawsocket, websocket};
 
 use super::{Connection, DELIVERIES_MAX, End};
 
+/// How many bytes of a batch are routed in one go. A batch is one message to its connection, but holds so many that others
+/// would wait for long.
+const BATCH_BYTES_MAX: usize = 64 << 10;
+
 /// Why decoding doesn't go on with what there is.
 #[derive(Debug)]
 pub(super) enum Stop {
@@ -21,6 +25,8 @@ pub(super) enum Stop {
 pub(super) struct BatchRest {
     text: bool,
     bytes: Vec<u8>,
+    /// How many of the bytes were routed since.
+    taken: usize,
 }
 
 impl<S> Connection<S> {
@@ -50,7 +56,8 @@ impl<S> Connection<S> {
                         Ok(taken) => {
                             let bytes = payload.get(taken..).unwrap_or_default();
                             if !bytes.is_empty() {
-                                self.batch = Some(Box::new(BatchRest { text, bytes: bytes.to_vec() }));
+                                self.batch =
+                                    Some(Box::new(BatchRest { text, bytes: bytes.to_vec(), taken: 0 }));
                             }
                             Ok(bytes.is_empty())
                         }
@@ -79,14 +86,15 @@ impl<S> Connection<S> {
         }
     }
 
-    /// Goes on with a batch that was interrupted.
-    pub(super) fn resume_batch(&mut self, mut rest: BatchRest, turn: &mut Turn<'_>) -> Result<(), End> {
-        let taken = receive_batch(&mut self.link, rest.text, &rest.bytes, turn)?;
-        rest.bytes.drain(..taken);
-        if !rest.bytes.is_empty() {
+    /// Goes on with a batch that was interrupted; answers how many bytes of it that took.
+    pub(super) fn resume_batch(&mut self, mut rest: BatchRest, turn: &mut Turn<'_>) -> Result<usize, End> {
+        let bytes = rest.bytes.get(rest.taken..).unwrap_or_default();
+        let taken = receive_batch(&mut self.link, rest.text, bytes, turn)?;
+        rest.taken += taken;
+        if rest.taken < rest.bytes.len() {
             self.batch = Some(Box::new(rest));
         }
-        Ok(())
+        Ok(taken)
     }
 }
 
@@ -114,7 +122,8 @@ fn receive(link: &mut Link, message: &[u8], turn: &mut Turn<'_>) -> Result<bool,
     }
 }
 
-/// Routes the messages of a batch in their order (BAT-06); answers how many bytes of it that took.
+/// Routes the messages at the front of a batch in their order (BAT-06), some [`BATCH_BYTES_MAX`] of them; answers how many
+/// bytes that took.
 fn receive_batch(link: &mut Link, text: bool, payload: &[u8], turn: &mut Turn<'_>) -> Result<usize, End> {
     // A separator behind each, or a length before.
     let around = if text { 1 } else { 4 };
@@ -122,9 +131,43 @@ fn receive_batch(link: &mut Link, text: bool, payload: &[u8], turn: &mut Turn<'_
     for message in batch::split(text, payload) {
         let message: &[u8] = message.map_err(|error: FrameError| End::Violation(error))?;
         taken += message.len() + around;
-        if !receive(link, message, turn)? {
+        if !receive(link, message, turn)? || taken >= BATCH_BYTES_MAX {
             break;
         }
     }
     Ok(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use router::{ChannelType, Format, Millis, Router, RouterConfig, TransportDetails, Worker};
+    use wamp::Serializer;
+
+    use super::*;
+
+    // BAT-06
+    #[test]
+    fn a_long_batch_is_routed_in_pieces() {
+        let router: Arc<Router> = Router::new(RouterConfig::default()).expect("a configuration that can be");
+        let framing = Framing::WebSocketBatched { batch: Batch::RecordSeparator };
+        let format = Format { serializer: Serializer::Json, framing };
+        let transport = TransportDetails::new(ChannelType::Memory, "test");
+        let mut link = Link::new(&router, format, 1 << 24, transport, Millis(1));
+        let mut worker = Worker::new([1; 32]);
+        let hello = b"[1,\"realm1\",{\"roles\":{\"publisher\":{}}}]\x1e";
+        let length = receive_batch(&mut link, true, hello, &mut worker.turn(Millis(1))).expect("a session");
+        assert_eq!((length, link.session_id().is_some()), (hello.len(), true));
+        let batch: Vec<u8> =
+            (1..10_000).flat_map(|n| format!("[16,{n},{{}},\"com.topic\"]\x1e").into_bytes()).collect();
+        let (mut taken, mut pieces) = (0, 0);
+        while let Some(rest @ [_, ..]) = batch.get(taken..) {
+            let piece = receive_batch(&mut link, true, rest, &mut worker.turn(Millis(1))).expect("valid");
+            assert!((1..BATCH_BYTES_MAX + 64).contains(&piece), "{piece}");
+            taken += piece;
+            pieces += 1;
+        }
+        assert_eq!((taken, pieces), (batch.len(), batch.len().div_ceil(BATCH_BYTES_MAX)));
+    }
 }

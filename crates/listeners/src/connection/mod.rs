@@ -238,7 +238,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Ok(routed);
             }
             if let Some(rest) = self.batch.take() {
-                self.resume_batch(*rest, turn)?;
+                budget = budget.saturating_sub(self.resume_batch(*rest, turn)?);
             } else {
                 let fresh = if self.input.is_ready() {
                     0
