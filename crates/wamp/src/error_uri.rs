@@ -6,7 +6,10 @@ macro_rules! uris {
     ($($(#[$doc:meta])* $name:ident = $uri:literal;)*) => {$(
         $(#[$doc])*
         pub const $name: &str = $uri;
-    )*};
+    )*
+        /// All of them.
+        pub const ALL: &[&str] = &[$($name),*];
+    };
 }
 
 uris! {

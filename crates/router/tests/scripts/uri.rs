@@ -207,3 +207,65 @@ fn a_realm_without_a_name_cannot_be_configured() {
         assert!(cloverleaf_router::Router::new(config).is_err(), "{name:?}");
     }
 }
+
+/// ERR-20
+#[test]
+fn no_error_has_a_uri_that_is_not_in_the_specification() {
+    let mut net = realm(|realm| {
+        let permissions = vec![crate::allow("com.", wamp::MatchPolicy::Prefix, "call register")];
+        realm.roles.push(config::RoleConfig { name: "user".into(), permissions, allow_by_default: false });
+    });
+    let callee = net.join("realm1");
+    net.register(callee, "com.taken");
+    net.register_with(callee, json!({"invoke": "roundrobin"}), "com.shared");
+    let everything = net.join("realm1");
+    let little = net.client().identity("u", "user").join("realm1");
+    let mut uris = std::collections::BTreeSet::new();
+    let refused = [
+        json!([32, 1, {}, "a..b"]),
+        json!([32, 1, {"match": "regex"}, "a.b"]),
+        json!([34, 1, 77]),
+        json!([16, 1, {"acknowledge": true}, "wamp.mine"]),
+        json!([16, 1, {"acknowledge": true, "eligible": "x"}, "a.b"]),
+        json!([64, 1, {}, "com.taken"]),
+        json!([64, 1, {"invoke": "random"}, "com.shared"]),
+        json!([64, 1, {"concurrency": 0}, "a.b"]),
+        json!([64, 1, {}, "wamp.mine"]),
+        json!([66, 1, 77]),
+        json!([48, 1, {}, "com.nobody"]),
+        json!([48, 1, {}, "com nobody"]),
+        json!([48, 1, {"timeout": -1}, "com.taken"]),
+    ];
+    for message in refused {
+        // Each on its own, so that request ids begin anew.
+        let client = net.join("realm1");
+        net.send(client, message);
+        let reply = net.take(client);
+        assert_eq!(reply.code(), 8, "{reply:?}");
+        uris.insert(reply.text(4).to_owned());
+    }
+    for (kind, uri) in [(32, "a.b"), (64, "org.x"), (48, "org.x"), (16, "a.b")] {
+        let request = net.request(little);
+        net.send(little, json!([kind, request, {"acknowledge": true}, uri]));
+        uris.insert(net.take(little).text(4).to_owned());
+    }
+    for mode in ["skip", "killnowait"] {
+        let request = net.call(everything, "com.taken", "?");
+        net.send(everything, json!([49, request, {"mode": mode}]));
+        uris.insert(net.take(everything).text(4).to_owned());
+    }
+    net.call(everything, "com.taken", "?");
+    net.disconnect(callee);
+    uris.insert(net.take(everything).text(4).to_owned());
+    for hello in [json!([1, "nowhere", {"roles": {"caller": {}}}]), json!([1, "realm1", {}]), json!([77])] {
+        let client = net.client().connect();
+        net.send(client, hello);
+        let abort = net.take(client);
+        assert_eq!(abort.code(), 3, "{abort:?}");
+        uris.insert(abort.text(2).to_owned());
+    }
+    assert!(uris.len() >= 10, "there are many ways to fail: {uris:?}");
+    let unknown: Vec<&String> =
+        uris.iter().filter(|uri| !wamp::error_uri::ALL.contains(&uri.as_str())).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+}
