@@ -45,7 +45,7 @@ pub(crate) enum Place {
 #[non_exhaustive]
 pub enum UrlError {
     /// There is no `scheme:` at the front.
-    #[error("`{0}` has no scheme: expected something like ws://host:port/path")]
+    #[error("`{0}` has no scheme: it should begin with ws:// or rs:// (or wss://, rss://, unix://)")]
     NoScheme(String),
     /// A scheme that stands for no transport of WAMP.
     #[error("unknown scheme `{0}`: expected ws, wss, rs, rss, unix or rs+unix")]
@@ -102,6 +102,8 @@ impl FromStr for Url {
             "rs" => rawsocket(rest, false)?,
             "rss" => rawsocket(rest, true)?,
             "unix" | "rs+unix" => unix(rest)?,
+            // The colon of `host:port`.
+            _ if !rest.starts_with("//") => return Err(UrlError::NoScheme(text.to_owned())),
             _ => return Err(UrlError::UnknownScheme(scheme.to_owned())),
         };
         Ok(Url { text: text.to_owned(), place })
@@ -219,7 +221,9 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        assert_eq!(error("nothing"), UrlError::NoScheme("nothing".to_owned()));
+        for text in ["nothing", "localhost:8080", "127.0.0.1:8080/ws"] {
+            assert_eq!(error(text), UrlError::NoScheme(text.to_owned()));
+        }
         assert_eq!(error("http://h/"), UrlError::UnknownScheme("http".to_owned()));
         assert_eq!(error("ws:/h"), UrlError::NoHost("/h".to_owned()));
         assert_eq!(error("ws://:80"), UrlError::NoHost(":80".to_owned()));

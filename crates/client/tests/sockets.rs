@@ -214,8 +214,18 @@ async fn unix_sockets_carry_rawsocket() {
 
 /// A certificate for the loopback address, and a server that has it.
 fn secured() -> (CertificateDer<'static>, TlsAcceptor) {
-    let rcgen::CertifiedKey { cert, signing_key } =
-        rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    secured_as("127.0.0.1", |_| {})
+}
+
+/// The same for another name, with a certificate that `change` was made to.
+fn secured_as(
+    name: &str,
+    change: impl FnOnce(&mut rcgen::CertificateParams),
+) -> (CertificateDer<'static>, TlsAcceptor) {
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    change(&mut params);
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let cert = params.self_signed(&signing_key).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -261,6 +271,38 @@ async fn a_router_that_is_not_trusted_is_not_spoken_to() {
     assert!(error.to_string().starts_with("TLS: "), "{error}");
     let error = Session::builder(format!("wss://{address}"), "realm1").connect().await.unwrap_err();
     assert!(error.to_string().contains("whom to trust"), "{error}");
+}
+
+/// What `openssl req -x509` makes is an authority, too.
+#[tokio::test]
+async fn a_certificate_that_is_its_own_authority_is_trusted_for_its_name_and_time() {
+    let authority = |params: &mut rcgen::CertificateParams| {
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    };
+    let expired = |params: &mut rcgen::CertificateParams| {
+        authority(params);
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    };
+    async fn outcome((certificate, acceptor): (CertificateDer<'static>, TlsAcceptor)) -> Option<String> {
+        let (listener, address) = listen().await;
+        let builder = Session::builder(format!("rss://{address}"), "realm1");
+        let connecting = tokio::spawn(builder.tls(tls::trusting([certificate]).unwrap()).connect());
+        match acceptor.accept(listener.accept().await.unwrap().0).await {
+            Ok(stream) => {
+                let mut peer = Peer::rawsocket(Box::new(stream), Serializer::MsgPack, 15).await.unwrap();
+                peer.welcome(WELCOME).await;
+                connecting.await.unwrap().unwrap();
+                None
+            }
+            Err(_) => Some(connecting.await.unwrap().unwrap_err().to_string()),
+        }
+    }
+    assert_eq!(outcome(secured_as("127.0.0.1", authority)).await, None);
+    let error = outcome(secured_as("localhost", authority)).await.unwrap();
+    assert!(error.contains("not valid for name"), "{error}");
+    let error = outcome(secured_as("127.0.0.1", expired)).await.unwrap();
+    assert!(error.contains("expired"), "{error}");
 }
 
 #[tokio::test]
@@ -373,6 +415,9 @@ async fn what_is_no_router_is_told_apart() {
         error
     }
     assert!(error("ws", b"HTTP/1.1 404 Not Found\r\n\r\n").await.to_string().contains("404 Not Found"));
+    let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n\r\nNobody speaks that here.";
+    let error_text = error("ws", refusal).await.to_string();
+    assert!(error_text.ends_with("400 Bad Request: Nobody speaks that here."), "{error_text}");
     assert!(error("rs", b"HTTP").await.to_string().contains("does not speak RawSocket"));
     assert!(error("rs", b"\x7F\x40\0\0").await.to_string().contains("maximum connection count"));
     assert!(error("rs", b"\x7F").await.to_string().contains("broke in the opening handshake"));

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::os::unix::process::ExitStatusExt;
+
 use client::{Arguments, Session};
 use serde_json::{Value, json};
 use support::{Directory, Router, Running, cloverleaf, text_of};
@@ -161,8 +163,10 @@ fn errors_are_one_sentence_with_the_uri() {
     let router = Router::start();
     let failed = router.client(&["call", "com.example.nothing"]).ended().failed();
     assert!(failed.starts_with("cloverleaf: wamp.error.no_such_procedure: "), "{failed}");
-    let failed = router.client(&["publish", "com..empty", "--ack"]).ended().failed();
-    assert!(failed.starts_with("cloverleaf: wamp.error.invalid_uri"), "{failed}");
+    for args in [&["publish", "com..empty", "--ack"][..], &["publish", "com..empty"]] {
+        let failed = router.client(args).ended().failed();
+        assert!(failed.starts_with("cloverleaf: wamp.error.invalid_uri"), "{failed}");
+    }
     let _first = registered(&router, &["com.example.single", "--echo"]);
     let failed = router.client(&["register", "com.example.single", "--echo"]).ended().failed();
     assert!(failed.starts_with("cloverleaf: wamp.error.procedure_already_exists"), "{failed}");
@@ -176,6 +180,8 @@ fn a_router_that_is_not_there_is_an_error() {
     assert!(failed.starts_with(&format!("cloverleaf: {url}: ")), "{failed}");
     let failed = cloverleaf(&["call", "com.a", "--url", "http://127.0.0.1/"]).ended().failed();
     assert!(failed.contains("unknown scheme `http`"), "{failed}");
+    let failed = cloverleaf(&["call", "com.a", "--url", "localhost:8080"]).ended().failed();
+    assert!(failed.contains("should begin with ws:// or rs://"), "{failed}");
 }
 
 #[test]
@@ -189,6 +195,14 @@ fn a_signal_ends_subscribers_and_callees_in_order() {
     assert_eq!(callee.ended().status.code(), Some(0));
     let failed = router.client(&["call", "com.example.b"]).ended().failed();
     assert!(failed.contains("wamp.error.no_such_procedure"), "it is gone: {failed}");
+}
+
+#[test]
+fn a_hangup_ends_client_commands_as_it_ends_any_program() {
+    let router = Router::start();
+    let subscriber = subscribed(&router, &["com.example.a"]);
+    subscriber.signal("HUP");
+    assert_eq!(subscriber.ended().status.signal(), Some(1));
 }
 
 #[test]

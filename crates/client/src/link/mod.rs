@@ -12,6 +12,7 @@ mod keepalive;
 pub mod memory;
 pub(crate) mod opening;
 mod outgoing;
+mod refusal;
 pub(crate) mod socket;
 
 use std::error::Error;

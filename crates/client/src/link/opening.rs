@@ -5,7 +5,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use transport::rawsocket::{
     self, ClientHandshake, HANDSHAKE_SIZE, HandshakeError, ReplyError, ServerHandshake,
 };
-use transport::websocket::{self, Role, Subprotocol, client};
+use transport::websocket::client::{self, ResponseError};
+use transport::websocket::{self, Role, Subprotocol};
 use transport::{Batch, Decoder};
 use wamp::Serializer;
 
@@ -72,11 +73,20 @@ pub(crate) async fn websocket(
             return Err(ConnectError::handshake("the router closed the connection in the opening handshake"));
         }
         // The parser bounds the head of the answer.
-        if let Some((established, size)) =
-            handshake.parse_response(&input).map_err(ConnectError::handshake)?
-        {
-            input.advance(size);
-            break established;
+        match handshake.parse_response(&input) {
+            Ok(None) => {}
+            Ok(Some((established, size))) => {
+                input.advance(size);
+                break established;
+            }
+            Err(refusal @ ResponseError::Status { .. }) => {
+                let said = super::refusal::body(&mut socket, input).await;
+                return Err(ConnectError::handshake(match said {
+                    Some(said) => format!("{refusal}: {said}"),
+                    None => refusal.to_string(),
+                }));
+            }
+            Err(error) => return Err(ConnectError::handshake(error)),
         }
     };
     let client::Established { protocol, deflate, .. } = established;

@@ -1,13 +1,13 @@
 //! `cloverleaf publish`.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::Args;
 use wamp::Value;
 use wamp::value::Dict;
 
 use crate::cli::arguments::Payload;
 use crate::cli::output;
-use crate::cli::session::Connection;
+use crate::cli::session::{Connection, Finished};
 
 /// An event.
 #[derive(Debug, Args)]
@@ -16,7 +16,7 @@ pub(crate) struct Publish {
     uri: String,
     #[command(flatten)]
     payload: Payload,
-    /// Wait until the router acknowledges, and print the publication's id
+    /// Print the publication's id, once the router has acknowledged it
     #[arg(long)]
     ack: bool,
     /// Ask the router to keep the event for those who subscribe later
@@ -47,7 +47,7 @@ impl Publish {
             exclude_authrole,
             connection,
         } = self;
-        connection.run(async |session| {
+        let finished = connection.run(async |session| {
             let mut publish = session.publish(uri).arguments(payload.into_arguments());
             if retain {
                 publish = publish.retain();
@@ -61,14 +61,18 @@ impl Publish {
             if !exclude_authrole.is_empty() {
                 publish = publish.exclude_authrole(exclude_authrole);
             }
-            if !ack {
-                return Ok(publish.await?);
-            }
+            // Without an acknowledgement the router couldn't say why it refuses.
             let publication = publish.acknowledge().await?;
+            if !ack {
+                return Ok(());
+            }
             let mut dict = Dict::default();
             dict.insert("publication", publication.value());
             output::line(&Value::Map(dict).to_string())
         })?;
-        Ok(())
+        match finished {
+            Finished::Done => Ok(()),
+            Finished::Interrupted => bail!("the router has not acknowledged the event"),
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use client::Session;
+use client::url::Url;
 
 use crate::cli::signals::Signals;
 
@@ -20,7 +21,7 @@ pub(crate) struct Connection {
     /// The serializer to speak; left out, the router chooses
     #[arg(long)]
     serializer: Option<SerializerName>,
-    /// A PEM file with the authorities to trust, for wss:// and rss://
+    /// A PEM file with the router's own certificate or the authorities to trust, for wss:// and rss://
     #[arg(long, value_name = "FILE")]
     tls_roots: Option<PathBuf>,
 }
@@ -82,6 +83,14 @@ impl Connection {
     }
 
     async fn open(&self) -> Result<Session> {
+        let url: Url = self.url.parse().map_err(|error| anyhow!("{}: {error}", self.url))?;
+        if url.is_secure() && self.tls_roots.is_none() {
+            bail!(
+                "{}: whom to trust was not said: --tls-roots FILE, with the certificate of the router or of its \
+                 authority",
+                self.url
+            );
+        }
         let mut builder = Session::builder(&self.url, &self.realm);
         if let Some(name) = self.serializer {
             builder = builder.serializer(name.at(&self.url));
@@ -89,7 +98,7 @@ impl Connection {
         if let Some(roots) = &self.tls_roots {
             builder = builder.tls_roots(roots);
         }
-        builder.connect().await.map_err(|error| anyhow::anyhow!("{}: {error}", self.url))
+        builder.connect().await.map_err(|error| anyhow!("{}: {error}", self.url))
     }
 }
 

@@ -1,24 +1,32 @@
-//! Signals, as events: SIGINT and SIGTERM end, SIGHUP reloads.
+//! Signals, as events: SIGINT and SIGTERM end; SIGHUP makes the router reload, and is left alone by client commands.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The signals of this process, from the moment this is made.
+/// The signals that end this process, from the moment this is made.
 pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
-    hangup: Signal,
+}
+
+/// SIGHUP, from the moment this is made.
+pub(crate) struct Hangups(Signal);
+
+fn take(kind: SignalKind) -> Result<Signal> {
+    signal(kind).context("can't take over signals")
+}
+
+impl Hangups {
+    /// Takes over the signal. To be called on a runtime.
+    pub(crate) fn new() -> Result<Self> {
+        take(SignalKind::hangup()).map(Hangups)
+    }
 }
 
 impl Signals {
     /// Takes over the signals. To be called on a runtime.
     pub(crate) fn new() -> Result<Self> {
-        let take = |kind| signal(kind).context("can't take over signals");
-        Ok(Signals {
-            interrupt: take(SignalKind::interrupt())?,
-            terminate: take(SignalKind::terminate())?,
-            hangup: take(SignalKind::hangup())?,
-        })
+        Ok(Signals { interrupt: take(SignalKind::interrupt())?, terminate: take(SignalKind::terminate())? })
     }
 
     /// Waits for SIGINT or SIGTERM.
@@ -30,12 +38,12 @@ impl Signals {
     }
 
     /// Waits for SIGINT or SIGTERM, doing `reload` at each SIGHUP meanwhile.
-    pub(crate) async fn ended_with_reloads(&mut self, mut reload: impl FnMut()) {
+    pub(crate) async fn ended_with_reloads(&mut self, hangups: &mut Hangups, mut reload: impl FnMut()) {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return,
                 _ = self.terminate.recv() => return,
-                _ = self.hangup.recv() => reload(),
+                _ = hangups.0.recv() => reload(),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `cloverleaf` and `cloverleaf start`: the router.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::cli::check::check_use;
 use crate::cli::logging::Logging;
 use crate::cli::output;
-use crate::cli::signals::Signals;
+use crate::cli::signals::{Hangups, Signals};
 
 /// More threads than this share one runtime badly.
 const THREADS_PER_RUNTIME: usize = 8;
@@ -33,7 +33,7 @@ pub(crate) struct Start {
     /// A config file, YAML or JSON; instead of the other options
     #[arg(long, value_name = "FILE", conflicts_with_all = ["listen", "realm"])]
     config: Option<PathBuf>,
-    /// Where to listen: ADDRESS:PORT (port 0 is any free one) or unix:PATH; may be repeated
+    /// Where to listen: ADDRESS:PORT or localhost:PORT (port 0 is any free one) or unix:PATH; may be repeated
     #[arg(long, value_name = "WHERE", default_value = "127.0.0.1:8080")]
     listen: Vec<Where>,
     /// A realm, in which anonymous clients may do everything; may be repeated
@@ -54,10 +54,12 @@ impl FromStr for Where {
         if let Some(path) = text.strip_prefix("unix:") {
             return Ok(Where(Endpoint::unix(path)));
         }
-        let address: SocketAddr = text
-            .parse()
-            .map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:8080, or unix:PATH".to_owned())?;
-        Ok(Where(Endpoint::tcp(address)))
+        let address: Option<SocketAddr> = match text.strip_prefix("localhost:") {
+            Some(port) => port.parse().ok().map(|port: u16| (Ipv4Addr::LOCALHOST, port).into()),
+            None => text.parse().ok(),
+        };
+        let expected = "expected ADDRESS:PORT, such as 127.0.0.1:8080, or localhost:PORT or unix:PATH";
+        address.map(|address| Where(Endpoint::tcp(address))).ok_or_else(|| expected.to_owned())
     }
 }
 
@@ -70,20 +72,26 @@ impl Start {
             warn!("{note}");
         }
         let realms = realm_names(&config);
+        let certificates = certificates(&config);
         let runtimes = runtimes()?;
         let handles: Vec<Handle> = runtimes.iter().map(|runtime| runtime.handle().clone()).collect();
         let first = handles.first().context("there is no runtime")?.clone();
         first.block_on(async {
             let mut signals = Signals::new()?;
+            let mut hangups = Hangups::new()?;
             let node = Node::start_on(config, &handles)?;
-            announce(&node, &realms)?;
+            if let Err(error) = output::line(&announcement(&node, &realms, &certificates)) {
+                // The log says where it listens, too, and clients don't come by stdout.
+                warn!("can't announce where to connect: {error}");
+            }
             signals
-                .ended_with_reloads(|| match node.reload_tls() {
+                .ended_with_reloads(&mut hangups, || match node.reload_tls() {
                     Ok(()) => info!("certificates were read again"),
                     Err(error) => warn!("certificates were not read again: {error}"),
                 })
                 .await;
-            info!("ending; a second signal ends at once");
+            let sessions: usize = node.routers().iter().map(|router| router.sessions()).sum();
+            info!("ending: waiting for {sessions} sessions to say goodbye; a second signal ends at once");
             tokio::select! {
                 () = node.stop() => info!("ended"),
                 () = signals.ended() => warn!("ended at once"),
@@ -117,6 +125,12 @@ fn realm_names(config: &Config) -> Vec<String> {
     realms.map(|realm| realm.name.clone()).collect()
 }
 
+/// The certificate of each socket, in the order of [`Node::addresses`].
+fn certificates(config: &Config) -> Vec<Option<PathBuf>> {
+    let listeners = config.workers.iter().flat_map(|worker| &worker.listeners);
+    listeners.map(|listener| listener.tls.as_ref().map(|tls| tls.certificate.clone())).collect()
+}
+
 /// One runtime for up to eight cores, then several alike.
 fn runtimes() -> Result<Vec<Runtime>> {
     let threads = available_parallelism().map_or(1, usize::from);
@@ -128,8 +142,8 @@ fn runtimes() -> Result<Vec<Runtime>> {
     (0..count).map(build).collect::<Result<_, _>>().context("can't start threads")
 }
 
-/// Says where the router is, once clients can connect.
-fn announce(node: &Node, realms: &[String]) -> Result<()> {
+/// Where the router is, and how to try it.
+fn announcement(node: &Node, realms: &[String], certificates: &[Option<PathBuf>]) -> String {
     let mut text = String::new();
     for address in node.addresses() {
         let tls = if address.tls { " (TLS)" } else { "" };
@@ -141,24 +155,47 @@ fn announce(node: &Node, realms: &[String]) -> Result<()> {
             }
         }
     }
-    let [realm, ..] = realms else { return output::line(text.trim_end()) };
+    let [realm, ..] = realms else { return text.trim_end().to_owned() };
     text.push_str(&format!("realms: {}\n", realms.join(", ")));
-    if let Some(options) = node.addresses().iter().find_map(|address| client_options(address, realm)) {
+    let mut places = node.addresses().iter().zip(certificates);
+    if let Some(options) =
+        places.find_map(|(address, certificate)| client_options(address, realm, certificate.as_deref()))
+    {
         text.push_str(&format!("try: cloverleaf subscribe{options} com.example.hello\n"));
         text.push_str(&format!("     cloverleaf publish{options} com.example.hello world\n"));
     }
-    output::line(text.trim_end())
+    text.trim_end().to_owned()
 }
 
 /// What a client command needs to say to get to a realm at an address; nothing where the defaults lead there.
-fn client_options(address: &ListeningAt, realm: &str) -> Option<String> {
+fn client_options(address: &ListeningAt, realm: &str, certificate: Option<&Path>) -> Option<String> {
     let url = address.websocket_url().or_else(|| address.rawsocket_url())?;
     let mut options = String::new();
     if url != DEFAULT_URL {
         options.push_str(&format!(" --url {url}"));
     }
+    if let Some(certificate) = certificate {
+        options.push_str(&format!(" --tls-roots {}", certificate.display()));
+    }
     if realm != "realm1" {
         options.push_str(&format!(" --realm {realm}"));
     }
     Some(options)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_to_listen_are_addresses_localhost_or_files() {
+        let place = |text: &str| text.parse::<Where>().map(|place| place.0);
+        let local = Endpoint::tcp((Ipv4Addr::LOCALHOST, 8080).into());
+        assert_eq!(place("127.0.0.1:8080"), Ok(local.clone()));
+        assert_eq!(place("localhost:8080"), Ok(local));
+        assert_eq!(place("unix:/run/a.sock"), Ok(Endpoint::unix("/run/a.sock")));
+        for wrong in ["localhost", "localhost:", "localhost:65536", "8080", "example.com:80"] {
+            assert!(place(wrong).is_err(), "{wrong}");
+        }
+    }
 }

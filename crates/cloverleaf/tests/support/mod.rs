@@ -29,17 +29,22 @@ pub(crate) struct Ended {
 
 /// `cloverleaf` with arguments.
 pub(crate) fn cloverleaf(args: &[&str]) -> Running {
+    cloverleaf_writing_to(Stdio::piped(), args)
+}
+
+/// `cloverleaf` with arguments and a stdout of its own.
+pub(crate) fn cloverleaf_writing_to(stdout: Stdio, args: &[&str]) -> Running {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cloverleaf"))
         .args(args)
         .env_remove("CLOVERLEAF_URL")
         .env_remove("CLOVERLEAF_REALM")
         .env_remove("CLOVERLEAF_LOG")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(stdout)
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    let stdout = lines(child.stdout.take().expect("a pipe"));
+    let stdout = child.stdout.take().map_or_else(|| channel().1, lines);
     let stderr = lines(child.stderr.take().expect("a pipe"));
     Running { child, stdout, stderr }
 }
