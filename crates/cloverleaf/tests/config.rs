@@ -89,7 +89,12 @@ fn options_limits_and_tls_reach_router_and_listener() {
     ];
     assert_eq!(patterns, expected);
 
-    let listener = &worker.listeners[0];
+    let [unix, devices, listener] = worker.listeners.as_slice() else { panic!("{worker:?}") };
+    let expected = Endpoint::Unix { path: "/etc/wamp/devices.sock".into(), mode: Some(0o660) };
+    assert_eq!(unix.endpoint, expected);
+    let authorities = vec![PathBuf::from("/etc/wamp/devices.crt")];
+    let expected = ClientCertificates::Required { authorities };
+    assert_eq!(devices.tls.as_ref().unwrap().client_certificates, expected);
     assert_eq!(listener.limits.connections_per_address_max, Some(100));
     let tls = listener.tls.as_ref().unwrap();
     assert_eq!(tls.key, PathBuf::from("/etc/wamp/server.key"));
