@@ -52,6 +52,16 @@ pub struct RealmConfig {
     pub trust_levels: Vec<TrustLevel>,
     /// How long a call may take at most, and takes where the caller says nothing (TMO-13).
     pub call_timeout: CallTimeout,
+    /// Whether there is a meta API: its procedures, and its events.
+    pub meta_api: bool,
+    /// Whether session details show what stands in the headers `cookie`, `set-cookie`, `authorization` and the like, and
+    /// the tracking cookie (MSE-16).
+    pub show_secrets: bool,
+    /// Topics and patterns whose events are kept (HIS-01).
+    pub history: Vec<HistoryConfig>,
+    /// Declarations of topics, procedures and errors that are there from the start: the text of each is a JSON object that
+    /// maps URIs to declarations, as `wamp.schema.define` takes them.
+    pub schemas: Vec<SchemaSource>,
 }
 
 impl RealmConfig {
@@ -74,8 +84,49 @@ impl RealmConfig {
             compat_crossbar: false,
             trust_levels: Vec::new(),
             call_timeout: CallTimeout::default(),
+            meta_api: true,
+            show_secrets: false,
+            history: Vec::new(),
+            schemas: Vec::new(),
         }
     }
+}
+
+/// A topic or pattern whose events are kept, and how many: whatever is over any of its bounds goes, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// The topic or pattern.
+    pub uri: String,
+    /// How it matches.
+    pub match_policy: MatchPolicy,
+    /// How many events.
+    pub events_max: u64,
+    /// Bytes of all its events together, with all that they hold besides their payloads.
+    pub bytes_max: u64,
+    /// How old they may become; `None`: as old as they like.
+    pub age_max: Option<Duration>,
+}
+
+impl HistoryConfig {
+    /// The last 100 events of a topic or pattern, and at most 64 MiB of them.
+    pub fn new(uri: &str, match_policy: MatchPolicy) -> Self {
+        HistoryConfig {
+            uri: uri.to_owned(),
+            match_policy,
+            events_max: 100,
+            bytes_max: 64 << 20,
+            age_max: None,
+        }
+    }
+}
+
+/// Declarations that are there from the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaSource {
+    /// Where they come from, for errors: the name of a file.
+    pub name: String,
+    /// The text.
+    pub text: String,
 }
 
 /// How a client's request ids are checked.
@@ -120,6 +171,8 @@ pub struct Permission {
     pub disclose_caller: bool,
     /// Publishers are disclosed to subscribers (PID-04).
     pub disclose_publisher: bool,
+    /// What is published, called or yielded there has to be as declared (REF-05).
+    pub validate: bool,
 }
 
 impl Permission {
@@ -131,6 +184,7 @@ impl Permission {
             allow: Actions::default(),
             disclose_caller: false,
             disclose_publisher: false,
+            validate: false,
         }
     }
 }
@@ -235,6 +289,18 @@ pub struct Limits {
     pub registrations_max: usize,
     /// Sessions a realm may have.
     pub sessions_max: usize,
+    /// Testaments a session may have, in both scopes together (TST-10).
+    pub testaments_max: usize,
+    /// Bytes of a session's testaments, with all that they hold besides their payloads.
+    pub testaments_bytes_max: usize,
+    /// Bytes of the details that `wamp.session.modify_details` may add to a session.
+    pub details_bytes_max: usize,
+    /// Declarations a realm may have.
+    pub schemas_max: usize,
+    /// The longest declaration, in bytes of JSON.
+    pub schema_bytes_max: usize,
+    /// The most events that one call of `wamp.subscription.get_events` returns.
+    pub history_events_max: usize,
     /// From connecting to WELCOME (SES-21, AUT-12).
     pub handshake_timeout: Duration,
     /// How long a peer may take to answer GOODBYE, and how long a connection may stay without a session after it
@@ -257,6 +323,12 @@ impl Default for Limits {
             subscriptions_max: 100_000,
             registrations_max: 100_000,
             sessions_max: 1_000_000,
+            testaments_max: 100,
+            testaments_bytes_max: 1 << 20,
+            details_bytes_max: 64 << 10,
+            schemas_max: 10_000,
+            schema_bytes_max: 1 << 20,
+            history_events_max: 10_000,
             handshake_timeout: Duration::from_secs(10),
             goodbye_timeout: Duration::from_secs(5),
         }

@@ -57,6 +57,10 @@ uris! {
     NO_SUCH_PRINCIPAL = "wamp.error.no_such_principal";
     /// The session doesn't exist (ERR-19).
     NO_SUCH_SESSION = "wamp.error.no_such_session";
+    /// The subscription has no event history, or it can't be read at present.
+    HISTORY_UNAVAILABLE = "wamp.error.history_unavailable";
+    /// A payload that is not as its topic or procedure was declared.
+    INVALID_PAYLOAD = "wamp.error.invalid_payload";
     /// None of the authentication methods offered is possible here (ERR-13).
     NO_MATCHING_AUTH_METHOD = "wamp.error.no_matching_auth_method";
     /// Wrong credentials (ERR-13).

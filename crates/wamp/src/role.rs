@@ -123,6 +123,8 @@ features! {
         SHARDED_REGISTRATION = 23, "sharded_registration";
         /// UNREGISTERED without a request: dealer, callee.
         REGISTRATION_REVOCATION = 24, "registration_revocation";
+        /// `wamp.schema.*` and `wamp.reflection.*`: broker, dealer.
+        REFLECTION = 25, "reflection";
     }
 }
 

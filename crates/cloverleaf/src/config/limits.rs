@@ -76,6 +76,7 @@ impl LimitsSection {
             sessions_max: self.sessions_max,
             handshake_timeout: self.handshake_timeout.0,
             goodbye_timeout: self.goodbye_timeout.0,
+            ..Limits::default()
         }
     }
 

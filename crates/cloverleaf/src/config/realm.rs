@@ -171,6 +171,7 @@ impl RealmSection {
                 max: options.call_timeout.max.unless_zero(),
                 never_forward: options.call_timeout.never_forward,
             },
+            ..RealmConfig::closed(&self.name)
         }
     }
 }

@@ -142,6 +142,7 @@ impl PermissionSection {
             },
             disclose_caller: self.disclose.caller,
             disclose_publisher: self.disclose.publisher,
+            validate: false,
         }
     }
 
