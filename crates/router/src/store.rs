@@ -25,9 +25,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// Appends an event to the history of this number, an index into [`crate::RealmConfig::history`].
     ///
-    /// Events of one history come in the order in which the broker forwarded them, with timestamps that never decrease
-    /// within one process; a store makes them so across processes too. What is over the bounds of the history is
-    /// trimmed, oldest first.
+    /// Events of one history come in the order in which they are kept. Their timestamps may run backwards, as clocks are
+    /// set and threads overtake each other; a store raises those that do, by [`StoredEvent::at`], so that in a history
+    /// they never decrease (HIS-20). What is over the bounds of the history is trimmed, oldest first.
     fn append(&self, history: usize, event: Arc<StoredEvent>);
 
     /// Shows `visit` the events of a history within `range`, until it breaks. May block; not called where routing is

@@ -90,7 +90,11 @@ impl Store for Memory {
 }
 
 impl History {
-    fn append(&mut self, event: Arc<StoredEvent>, config: &HistoryConfig) {
+    fn append(&mut self, mut event: Arc<StoredEvent>, config: &HistoryConfig) {
+        let last = self.events.back().map_or(Timestamp(0), |last| last.timestamp());
+        if event.timestamp() < last {
+            event = Arc::new(Arc::unwrap_or_clone(event).at(last));
+        }
         let number = self.first + self.events.len() as u64;
         let now = event.timestamp();
         self.numbers.insert(event.publication(), number);
