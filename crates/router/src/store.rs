@@ -37,6 +37,11 @@ pub trait Store: Debug + Send + Sync {
     /// The store can't be read, or a publication that bounds the range isn't there.
     fn read(&self, history: usize, range: &EventRange, visit: &mut Visit<'_>) -> Result<(), StoreError>;
 
+    /// Whether it outlives the process: to one that doesn't, what the router has in memory needn't be told.
+    fn is_durable(&self) -> bool {
+        true
+    }
+
     /// Keeps the retained events of a topic, encoded, in place of those before; none: the topic has none any more.
     fn keep_retained(&self, topic: &str, events: Vec<Vec<u8>>);
 

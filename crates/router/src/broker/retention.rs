@@ -122,6 +122,9 @@ impl Retention {
 
     /// What is kept of a topic now. What was for sessions by their ids is for nobody after a restart.
     fn tell_store(&self, topic: &str) {
+        if !self.store.is_durable() {
+            return;
+        }
         let events = self.topics.find(topic).map(Vec::as_slice).unwrap_or_default();
         let lasting = events.iter().filter(|retained| !retained.filter.names_sessions());
         self.store.keep_retained(topic, lasting.map(|retained| retained.event.encode()).collect());

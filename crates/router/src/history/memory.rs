@@ -80,6 +80,10 @@ impl Store for Memory {
         Ok(())
     }
 
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     fn keep_retained(&self, _topic: &str, _events: Vec<Vec<u8>>) {}
 
     fn keep_schema(&self, _uri: &str, _declaration: Option<Vec<u8>>) {}

@@ -58,6 +58,26 @@ impl MetaApi {
     /// # Errors
     /// `wamp.error.no_such_subscription`; `wamp.error.not_authorized`; `wamp.error.history_unavailable`, where the
     /// subscription has no history or it can't be read; `wamp.error.invalid_argument`, for a publication that isn't in it
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// use cloverleaf_router::config::HistoryConfig;
+    /// use cloverleaf_router::meta::EventQuery;
+    /// use cloverleaf_router::{RealmConfig, RouterConfig};
+    ///
+    /// let history = vec![HistoryConfig::new("com.example.topic", MatchPolicy::Exact)];
+    /// let realms = vec![RealmConfig { history, ..RealmConfig::open("realm1") }];
+    /// let mut net = Net::new(RouterConfig { realms, ..RouterConfig::default() });
+    /// let publisher = net.join("realm1");
+    /// net.publish(publisher, "com.example.topic", "nobody listened");
+    /// let api = net.realm("realm1").meta_api();
+    /// let id = api.subscription_lookup("com.example.topic", MatchPolicy::Exact).expect("it is always there");
+    /// let found = api.subscription_get_events(id, &EventQuery::default())?;
+    /// assert_eq!(found.events.len(), 1);
+    /// assert_eq!(found.events[0].to_dict().get("args"), Some(&["nobody listened"].into()));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn subscription_get_events(
         &self,
         id: SubscriptionId,

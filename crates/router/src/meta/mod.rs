@@ -48,6 +48,7 @@ use crate::peer::Peer;
 use crate::realm::Realm;
 use crate::rejection::Rejection;
 
+pub use ::schema::Kind;
 pub use events::MetaTopic;
 pub(crate) use events::{MetaEvent, MetaEvents};
 pub use history::{EventQuery, History, HistoryEvent};

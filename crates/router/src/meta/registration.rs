@@ -58,6 +58,18 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.no_such_session`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, RegistrationId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.register(client, "com.example.add");
+    /// let api = net.realm("realm1").meta_api();
+    /// let of_client = api.registration_list(Some(net.session_id(client)))?;
+    /// assert_eq!(of_client.exact, [RegistrationId::new(id).expect("an id")]);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn registration_list(
         &self,
         session: Option<SessionId>,
@@ -79,12 +91,34 @@ impl MetaApi {
     }
 
     /// `wamp.registration.lookup`: the registration of exactly this procedure or pattern.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, RegistrationId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.register(client, "com.example.add");
+    /// let api = net.realm("realm1").meta_api();
+    /// let found = api.registration_lookup("com.example.add", MatchPolicy::Exact);
+    /// assert_eq!(found, RegistrationId::new(id));
+    /// assert_eq!(api.registration_lookup("com.example.add", MatchPolicy::Prefix), None);
+    /// ```
     pub fn registration_lookup(&self, uri: &str, policy: MatchPolicy) -> Option<RegistrationId> {
         let found = self.realm.dealer.lookup(uri, policy);
         found.filter(|registration| self.may_see_uri(&registration.uri)).map(|registration| registration.id)
     }
 
     /// `wamp.registration.match`: the registration that a call of the procedure goes to.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, RegistrationId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.register(client, "com.example.add");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert_eq!(api.registration_match("com.example.add"), RegistrationId::new(id));
+    /// ```
     pub fn registration_match(&self, procedure: &str) -> Option<RegistrationId> {
         let found = self.realm.dealer.best(procedure);
         found.filter(|registration| self.may_see_uri(&registration.uri)).map(|registration| registration.id)
@@ -94,6 +128,18 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.no_such_registration`, `wamp.error.not_authorized`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, RegistrationId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.register(client, "com.example.add");
+    /// let api = net.realm("realm1").meta_api();
+    /// let details = api.registration_get(RegistrationId::new(id).expect("an id"))?;
+    /// assert_eq!(details.uri, "com.example.add");
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn registration_get(&self, id: RegistrationId) -> Result<RegistrationDetails, Rejection> {
         Ok(RegistrationDetails::of(&*self.registration(id)?))
     }
@@ -102,6 +148,18 @@ impl MetaApi {
     ///
     /// # Errors
     /// As [`MetaApi::registration_get`].
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, RegistrationId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.register(client, "com.example.add");
+    /// let api = net.realm("realm1").meta_api();
+    /// let callees = api.registration_list_callees(RegistrationId::new(id).expect("an id"))?;
+    /// assert_eq!(callees, [net.session_id(client)]);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn registration_list_callees(&self, id: RegistrationId) -> Result<Vec<SessionId>, Rejection> {
         Ok(self.registration(id)?.callees())
     }
@@ -110,6 +168,17 @@ impl MetaApi {
     ///
     /// # Errors
     /// As [`MetaApi::registration_get`].
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, RegistrationId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.register(client, "com.example.add");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert_eq!(api.registration_count_callees(RegistrationId::new(id).expect("an id"))?, 1);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn registration_count_callees(&self, id: RegistrationId) -> Result<usize, Rejection> {
         Ok(self.registration(id)?.callees.len())
     }
@@ -120,6 +189,19 @@ impl MetaApi {
     /// # Errors
     /// `wamp.error.no_such_registration`, also where the session is no callee of it; `wamp.error.no_such_session`;
     /// `wamp.error.not_authorized`; `wamp.error.invalid_uri`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, RegistrationId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.register(client, "com.example.add");
+    /// let api = net.realm("realm1").meta_api();
+    /// let (id, callee) = (RegistrationId::new(id).expect("an id"), net.session_id(client));
+    /// net.elsewhere(|_, turn| api.registration_remove_callee(id, callee, None, turn))?;
+    /// net.expect(client, json!([67, 0, {"registration": id.value()}]));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn registration_remove_callee(
         &self,
         id: RegistrationId,

@@ -134,6 +134,21 @@ impl MetaApi {
     /// # Errors
     /// `wamp.error.invalid_uri`; `wamp.error.invalid_argument`, with the place in the declaration;
     /// `wamp.error.unavailable`, for more than a realm may have
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use testkit::IntoValue;
+    ///
+    /// let declaration = json!({"type": "topic", "args": {"maxItems": 1}}).into_value();
+    /// let (uri, given) = ("com.example.topic", Some(declaration.clone()));
+    /// assert_eq!(net.elsewhere(|_, turn| api.schema_define(uri, given.clone(), turn))?, Some(true));
+    /// assert_eq!(net.elsewhere(|_, turn| api.schema_define(uri, given, turn))?, None, "it is the same");
+    /// assert_eq!(api.schema_describe("com.example.topic"), Some(declaration));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn schema_define(
         &self,
         uri: &str,
@@ -161,11 +176,27 @@ impl MetaApi {
     }
 
     /// `wamp.schema.describe` of one URI: its declaration.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert_eq!(api.schema_describe("com.example.topic"), None);
+    /// ```
     pub fn schema_describe(&self, uri: &str) -> Option<Value> {
         self.realm.schemas.find(uri).map(|declaration| declaration.document().clone())
     }
 
     /// `wamp.schema.describe` of everything: all URIs with their declarations, by the order of the URIs.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert!(api.schema_describe_all().is_empty());
+    /// ```
     pub fn schema_describe_all(&self) -> Vec<(String, Value)> {
         let described = |(uri, declaration): (Arc<str>, Arc<Declaration>)| {
             (uri.to_string(), declaration.document().clone())
@@ -174,6 +205,16 @@ impl MetaApi {
     }
 
     /// `wamp.reflection.topic.list`, `.procedure.list` and `.error.list`: the URIs declared as that, in order.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use cloverleaf_router::meta::Kind;
+    ///
+    /// assert!(api.reflection_list(Kind::Topic).is_empty());
+    /// ```
     pub fn reflection_list(&self, kind: Kind) -> Vec<String> {
         let all = self.realm.schemas.all();
         let of_kind = all.iter().filter(|(_, declaration)| declaration.kind() == kind);
@@ -181,6 +222,16 @@ impl MetaApi {
     }
 
     /// `wamp.reflection.topic.describe` and so on: the declaration of a URI, if it is declared as that.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use cloverleaf_router::meta::Kind;
+    ///
+    /// assert_eq!(api.reflection_describe(Kind::Error, "com.example.topic"), None);
+    /// ```
     pub fn reflection_describe(&self, kind: Kind, uri: &str) -> Option<Value> {
         let found = self.realm.schemas.find(uri).filter(|declaration| declaration.kind() == kind);
         found.map(|declaration| declaration.document().clone())

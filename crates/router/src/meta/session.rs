@@ -44,6 +44,16 @@ impl MetaApi {
     /// `wamp.session.count`: how many sessions there are, of some authroles or of all.
     ///
     /// This costs the same for any number of sessions.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// // The client, and the service session, which only sessions of clients don't see.
+    /// assert_eq!(api.session_count(None), 2);
+    /// assert_eq!(api.session_count(Some(&["anonymous".to_owned()])), 1);
+    /// ```
     pub fn session_count(&self, authroles: Option<&[String]>) -> usize {
         let sees_all = self.sees_all();
         let of_clients = self.realm.sessions.count_by_authrole(|authrole| {
@@ -53,6 +63,14 @@ impl MetaApi {
     }
 
     /// `wamp.session.list`: the ids of all sessions, or of those of some authroles, in no particular order.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert_eq!(api.session_list(Some(&["anonymous".to_owned()])), [net.session_id(client)]);
+    /// ```
     pub fn session_list(&self, authroles: Option<&[String]>) -> Vec<SessionId> {
         let mut ids = Vec::with_capacity(self.realm.session_count() + 1);
         let mut list = |peer: &Arc<Peer>| {
@@ -69,6 +87,16 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.no_such_session`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// let details = api.session_get(net.session_id(client))?;
+    /// assert_eq!(details.get("authrole").and_then(|role| role.as_str()), Some("anonymous"));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_get(&self, session: SessionId) -> Result<Dict, Rejection> {
         let peer = self.session(session)?;
         Ok(session_details(&self.realm, &peer))
@@ -79,6 +107,21 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.no_such_session`, also for the viewer's own; `wamp.error.invalid_uri`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use cloverleaf_router::meta::Farewell;
+    ///
+    /// let session = net.session_id(client);
+    /// let farewell = Farewell { message: Some("come back later"), ..Farewell::default() };
+    /// net.elsewhere(|_, turn| api.session_kill(session, farewell, turn))?;
+    /// net.expect(client, json!([6, {"message": "come back later"}, "wamp.close.killed"]));
+    /// assert!(api.session_get(session).is_err());
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_kill(
         &self,
         session: SessionId,
@@ -101,6 +144,17 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.invalid_uri`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// let joe = net.client().identity("joe", "anonymous").join("realm1");
+    /// let killed = net.elsewhere(|_, turn| api.session_kill_by_authid("joe", Default::default(), turn))?;
+    /// assert_eq!(killed, [net.session_id(joe)]);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_kill_by_authid(
         &self,
         authid: &str,
@@ -114,6 +168,17 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.invalid_uri`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// let role = "anonymous";
+    /// let killed = net.elsewhere(|_, turn| api.session_kill_by_authrole(role, Default::default(), turn))?;
+    /// assert_eq!(killed, [net.session_id(client)]);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_kill_by_authrole(
         &self,
         authrole: &str,
@@ -128,6 +193,16 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.invalid_uri`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// net.elsewhere(|_, turn| api.session_kill_all(Default::default(), turn))?;
+    /// assert_eq!(api.session_count(None), 1);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_kill_all(
         &self,
         farewell: Farewell<'_>,
@@ -162,6 +237,19 @@ impl MetaApi {
     /// # Errors
     /// `wamp.error.no_such_session`; `wamp.error.invalid_argument`, for a detail that is the router's;
     /// `wamp.error.unavailable`, for more than a session may have
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use wamp::value::Dict;
+    ///
+    /// let session = net.session_id(client);
+    /// api.session_modify_details(session, &Dict::from([("x_table", 7u64.into())]))?;
+    /// assert_eq!(api.session_get(session)?.get("x_table"), Some(&7u64.into()));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_modify_details(&self, session: SessionId, changes: &Dict) -> Result<(), Rejection> {
         let peer = self.session(session)?;
         if let Some(fixed) = changes.keys().find(|key| FIXED.contains(key)) {

@@ -54,6 +54,17 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.no_such_session`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.subscribe(client, "com.example.topic");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert_eq!(api.subscription_list(None)?.exact, [SubscriptionId::new(id).expect("an id")]);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn subscription_list(
         &self,
         session: Option<SessionId>,
@@ -75,6 +86,17 @@ impl MetaApi {
     }
 
     /// `wamp.subscription.lookup`: the subscription to exactly this topic or pattern.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.subscribe(client, "com.example.topic");
+    /// let api = net.realm("realm1").meta_api();
+    /// let found = api.subscription_lookup("com.example.topic", MatchPolicy::Exact);
+    /// assert_eq!(found, SubscriptionId::new(id));
+    /// ```
     pub fn subscription_lookup(&self, uri: &str, policy: MatchPolicy) -> Option<SubscriptionId> {
         let found = self.realm.broker.lookup(uri, policy);
         found.filter(|subscription| self.may_see_uri(&subscription.uri)).map(|subscription| subscription.id)
@@ -82,6 +104,18 @@ impl MetaApi {
 
     /// `wamp.subscription.match`: all subscriptions that receive what is published to a topic: the exact one, prefixes
     /// from short to long, wildcards.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.subscribe(client, "com.example.topic");
+    /// let api = net.realm("realm1").meta_api();
+    /// let prefix = net.subscribe_with(client, json!({"match": "prefix"}), "com.");
+    /// let found = api.subscription_match("com.example.topic");
+    /// assert_eq!(found.iter().map(|id| id.value()).collect::<Vec<_>>(), [id, prefix]);
+    /// ```
     pub fn subscription_match(&self, topic: &str) -> Vec<SubscriptionId> {
         let found = self.realm.broker.matching(topic);
         let visible = found.iter().filter(|subscription| self.may_see_uri(&subscription.uri));
@@ -92,6 +126,18 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.no_such_subscription`, `wamp.error.not_authorized`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.subscribe(client, "com.example.topic");
+    /// let api = net.realm("realm1").meta_api();
+    /// let details = api.subscription_get(SubscriptionId::new(id).expect("an id"))?;
+    /// assert_eq!(details.uri, "com.example.topic");
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn subscription_get(&self, id: SubscriptionId) -> Result<SubscriptionDetails, Rejection> {
         Ok(SubscriptionDetails::of(&*self.subscription(id)?))
     }
@@ -100,6 +146,18 @@ impl MetaApi {
     ///
     /// # Errors
     /// As [`MetaApi::subscription_get`].
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.subscribe(client, "com.example.topic");
+    /// let api = net.realm("realm1").meta_api();
+    /// let subscribers = api.subscription_list_subscribers(SubscriptionId::new(id).expect("an id"))?;
+    /// assert_eq!(subscribers, [net.session_id(client)]);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn subscription_list_subscribers(&self, id: SubscriptionId) -> Result<Vec<SessionId>, Rejection> {
         Ok(self.subscription(id)?.subscribers())
     }
@@ -108,6 +166,17 @@ impl MetaApi {
     ///
     /// # Errors
     /// As [`MetaApi::subscription_get`].
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.subscribe(client, "com.example.topic");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert_eq!(api.subscription_count_subscribers(SubscriptionId::new(id).expect("an id"))?, 1);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn subscription_count_subscribers(&self, id: SubscriptionId) -> Result<usize, Rejection> {
         Ok(self.subscription(id)?.members.len())
     }
@@ -118,6 +187,19 @@ impl MetaApi {
     /// # Errors
     /// `wamp.error.no_such_subscription`, also where the session is no subscriber of it; `wamp.error.no_such_session`;
     /// `wamp.error.not_authorized`; `wamp.error.invalid_uri`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # use wamp::{MatchPolicy, SubscriptionId};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let id = net.subscribe(client, "com.example.topic");
+    /// let api = net.realm("realm1").meta_api();
+    /// let (id, subscriber) = (SubscriptionId::new(id).expect("an id"), net.session_id(client));
+    /// net.elsewhere(|_, turn| api.subscription_remove_subscriber(id, subscriber, None, turn))?;
+    /// net.expect(client, json!([35, 0, {"subscription": id.value()}]));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn subscription_remove_subscriber(
         &self,
         id: SubscriptionId,

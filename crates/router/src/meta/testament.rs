@@ -113,6 +113,23 @@ impl MetaApi {
     /// `wamp.error.no_such_session`; `wamp.error.invalid_uri`, for a topic that can't be published to;
     /// `wamp.error.invalid_argument`, for wrong options; `wamp.error.not_authorized`, where the session's role may not
     /// publish there; `wamp.error.unavailable`, for more than a session may have
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use cloverleaf_router::meta::Testament;
+    ///
+    /// let watcher = net.join("realm1");
+    /// let topic = "com.example.gone".to_owned();
+    /// net.subscribe(watcher, &topic);
+    /// let testament = Testament { topic, args: vec!["so long".into()], ..Testament::default() };
+    /// api.session_add_testament(net.session_id(client), &testament)?;
+    /// net.disconnect(client);
+    /// net.expect(watcher, json!([36, "_", "_", {}, ["so long"]]));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_add_testament(&self, session: SessionId, testament: &Testament) -> Result<(), Rejection> {
         let peer = self.session(session)?;
         let decision = decide(&self.realm, &peer, &testament.topic, None)?;
@@ -147,6 +164,17 @@ impl MetaApi {
     ///
     /// # Errors
     /// `wamp.error.no_such_session`
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use cloverleaf_router::meta::Scope;
+    ///
+    /// assert_eq!(api.session_flush_testaments(net.session_id(client), Scope::Detached)?, 0);
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
     pub fn session_flush_testaments(&self, session: SessionId, scope: Scope) -> Result<usize, Rejection> {
         let peer = self.session(session)?;
         let mut holdings = lock(&peer.holdings);
