@@ -4,25 +4,38 @@ use std::path::PathBuf;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use client::Session;
 use client::url::Url;
+use client::{Session, SessionBuilder};
 
+use crate::cli::meta::Meta;
 use crate::cli::signals::Signals;
 
 /// Which router to talk to, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// The router: ws://, wss://, rs://, rss:// or unix://
-    #[arg(long, env = "CLOVERLEAF_URL", default_value = "ws://127.0.0.1:8080/ws")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        env = "CLOVERLEAF_URL",
+        default_value = "ws://127.0.0.1:8080/ws"
+    )]
     url: String,
     /// The realm
-    #[arg(long, env = "CLOVERLEAF_REALM", default_value = "realm1")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        env = "CLOVERLEAF_REALM",
+        default_value = "realm1"
+    )]
     realm: String,
     /// The serializer to speak; left out, the router chooses
-    #[arg(long)]
+    #[arg(long, global = true, help_heading = "Connection")]
     serializer: Option<SerializerName>,
     /// A PEM file with the router's own certificate or the authorities to trust, for wss:// and rss://
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Connection", value_name = "FILE")]
     tls_roots: Option<PathBuf>,
 }
 
@@ -58,6 +71,10 @@ pub(crate) enum Finished {
 }
 
 impl Connection {
+    pub(crate) fn realm(&self) -> &str {
+        &self.realm
+    }
+
     /// Opens a session, does `work` with it until a signal comes, and leaves.
     pub(crate) fn run<F>(self, work: impl FnOnce(Session) -> F) -> Result<Finished>
     where
@@ -82,7 +99,22 @@ impl Connection {
         })
     }
 
+    /// Opens a session, does `work` with its meta API, and leaves. A signal before the end is an error.
+    pub(crate) fn ask<F>(self, work: impl FnOnce(Meta) -> F) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        match self.run(|session| work(Meta::new(session)))? {
+            Finished::Done => Ok(()),
+            Finished::Interrupted => bail!("interrupted"),
+        }
+    }
+
     async fn open(&self) -> Result<Session> {
+        self.builder()?.connect().await.map_err(|error| anyhow!("{}: {error}", self.url))
+    }
+
+    fn builder(&self) -> Result<SessionBuilder> {
         let url: Url = self.url.parse().map_err(|error| anyhow!("{}: {error}", self.url))?;
         if url.is_secure() && self.tls_roots.is_none() {
             bail!(
@@ -98,7 +130,7 @@ impl Connection {
         if let Some(roots) = &self.tls_roots {
             builder = builder.tls_roots(roots);
         }
-        builder.connect().await.map_err(|error| anyhow!("{}: {error}", self.url))
+        Ok(builder)
     }
 }
 
@@ -114,6 +146,11 @@ pub(crate) enum Match {
 }
 
 impl Match {
+    /// The policy's name.
+    pub(crate) const fn name(self) -> &'static str {
+        self.policy().name()
+    }
+
     pub(crate) const fn policy(self) -> wamp::MatchPolicy {
         match self {
             Match::Exact => wamp::MatchPolicy::Exact,

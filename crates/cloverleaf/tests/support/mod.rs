@@ -1,6 +1,8 @@
 //! The real binary as a child process, and what it says.
 #![allow(dead_code, reason = "each test binary uses its part of this")]
 
+pub(crate) mod realm;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
