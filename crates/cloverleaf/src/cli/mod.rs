@@ -17,6 +17,7 @@ mod signals;
 mod start;
 mod subscribe;
 mod table;
+mod top;
 mod tree;
 
 use std::process::ExitCode;
@@ -59,6 +60,8 @@ enum Command {
     Schema(schemas::Schemas),
     /// Print events that the router keeps.
     History(history::History),
+    /// Watch what goes on in a realm.
+    Top(top::Top),
 }
 
 /// Does what the command line says. Errors are one line on stderr and exit code 1.
@@ -77,6 +80,7 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Registration(registrations)) => registrations.run(),
         Some(Command::Schema(schemas)) => schemas.run(),
         Some(Command::History(history)) => history.run(),
+        Some(Command::Top(top)) => top.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

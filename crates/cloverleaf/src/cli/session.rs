@@ -1,11 +1,12 @@
 //! The session of a client command: how it is opened, and that it is left in order.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use client::url::Url;
-use client::{Session, SessionBuilder};
+use client::{Reconnect, Session, SessionBuilder};
 
 use crate::cli::meta::Meta;
 use crate::cli::signals::Signals;
@@ -71,6 +72,10 @@ pub(crate) enum Finished {
 }
 
 impl Connection {
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn realm(&self) -> &str {
         &self.realm
     }
@@ -80,11 +85,28 @@ impl Connection {
     where
         F: Future<Output = Result<()>>,
     {
+        self.run_with(None, work)
+    }
+
+    /// As [`Connection::run`], with a session whose connection is made again if it is lost.
+    pub(crate) fn run_reconnecting<F>(self, work: impl FnOnce(Session) -> F) -> Result<Finished>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        // There is somebody who waits.
+        let policy = Reconnect { max: Duration::from_secs(5), ..Reconnect::default() };
+        self.run_with(Some(policy), work)
+    }
+
+    fn run_with<F>(self, reconnect: Option<Reconnect>, work: impl FnOnce(Session) -> F) -> Result<Finished>
+    where
+        F: Future<Output = Result<()>>,
+    {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut signals = Signals::new()?;
             let session = tokio::select! {
-                session = self.open() => session?,
+                session = self.open(reconnect) => session?,
                 () = signals.ended() => return Ok(Finished::Interrupted),
             };
             let finished = tokio::select! {
@@ -110,8 +132,12 @@ impl Connection {
         }
     }
 
-    async fn open(&self) -> Result<Session> {
-        self.builder()?.connect().await.map_err(|error| anyhow!("{}: {error}", self.url))
+    async fn open(&self, reconnect: Option<Reconnect>) -> Result<Session> {
+        let mut builder = self.builder()?;
+        if let Some(policy) = reconnect {
+            builder = builder.reconnect(policy);
+        }
+        builder.connect().await.map_err(|error| anyhow!("{}: {error}", self.url))
     }
 
     fn builder(&self) -> Result<SessionBuilder> {

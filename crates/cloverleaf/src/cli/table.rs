@@ -49,6 +49,37 @@ impl Table {
         output::line(&self.lines(output::terminal_width()).join("\n"))
     }
 
+    pub(crate) fn columns(&self) -> &[(&'static str, Column)] {
+        &self.columns
+    }
+
+    pub(crate) fn rows(&self) -> &[Vec<String>] {
+        &self.rows
+    }
+
+    /// Keeps the rows in which `keep` finds something.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&[String]) -> bool) {
+        self.rows.retain(|row| keep(row));
+    }
+
+    /// Sorts the rows by a column: by number if it counts, else as text. Rows that are equal keep their order.
+    pub(crate) fn sort(&mut self, column: usize, descending: bool) {
+        let counts = self.columns.get(column).is_some_and(|(_, column)| *column == Column::Count);
+        let compare = |one: &Vec<String>, two: &Vec<String>| {
+            let (one, two) = (one.get(column), two.get(column));
+            if !counts {
+                return one.cmp(&two);
+            }
+            // Nothing is less than 0.
+            let number = |cell: Option<&String>| cell.and_then(|cell| cell.parse::<u64>().ok());
+            number(one).cmp(&number(two))
+        };
+        self.rows.sort_by(|one, two| {
+            let order = compare(one, two);
+            if descending { order.reverse() } else { order }
+        });
+    }
+
     /// The lines of it, the names first; `width` is what there is room for.
     pub(crate) fn lines(&self, width: Option<usize>) -> Vec<String> {
         let widths = self.widths(width.unwrap_or(usize::MAX));
@@ -137,6 +168,23 @@ mod tests {
             "a                       -  e\u{301}",
         ];
         assert_eq!(table.lines(None), expected);
+    }
+
+    #[test]
+    fn counts_are_sorted_by_number_and_the_rest_as_text() {
+        let mut table = Table::new(&[("uri", Column::Text), ("callees", Column::Count)]);
+        for row in [["b", "9"], ["a", "10"], ["c", ""], ["d", "9"]] {
+            table.row(cells(row));
+        }
+        let column = |table: &Table, column: usize| -> String {
+            table.rows().iter().map(|row| row[column].as_str()).collect::<Vec<_>>().join(" ")
+        };
+        table.sort(1, true);
+        assert_eq!(column(&table, 0), "a b d c");
+        table.sort(0, false);
+        assert_eq!(column(&table, 0), "a b c d");
+        table.retain(|row| row[1] == "9");
+        assert_eq!(column(&table, 0), "b d");
     }
 
     #[test]

@@ -85,6 +85,10 @@ impl Realm {
         })
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Running {
         let mut all = args.to_vec();
         all.extend(["--url", &self.url]);

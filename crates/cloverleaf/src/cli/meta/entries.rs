@@ -7,7 +7,7 @@ use wamp::{MatchPolicy, Value};
 use super::{Meta, MetaError, each, ids, with_option};
 
 /// Which of the two families.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Subscription,
     Registration,

@@ -53,6 +53,11 @@ impl MetaError {
     pub(crate) fn is_not_authorized(&self) -> bool {
         self.uri() == Some(error_uri::NOT_AUTHORIZED)
     }
+
+    /// Whether the connection was lost, so that asking again later may help.
+    pub(crate) fn is_network_lost(&self) -> bool {
+        matches!(&self.problem, Problem::Request { error, .. } if error.is_network_lost())
+    }
 }
 
 impl fmt::Display for MetaError {

@@ -15,7 +15,7 @@ use client::{Arguments, Session};
 use wamp::Value;
 
 pub(crate) use at_once::each;
-pub(crate) use entries::{Described, Kind};
+pub(crate) use entries::{Described, Entry, Kind};
 pub(crate) use error::MetaError;
 pub(crate) use history::{History, Order, StoredEvent};
 pub(crate) use schemas::Change;

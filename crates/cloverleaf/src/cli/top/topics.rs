@@ -1,0 +1,118 @@
+//! The meta events that `top` lives on, as one stream.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+
+use anyhow::{Result, anyhow};
+use client::{Event, Session, Subscription};
+use wamp::{Value, error_uri};
+
+use crate::cli::meta::{Entry, Kind, SessionDetails};
+use crate::cli::top::state::Happening;
+
+/// How many events of a topic wait to be looked at. If more come all is listed again.
+const QUEUE_LIMIT: usize = 4096;
+
+/// How an event of a topic is read.
+type Read = fn(&Event) -> Option<Happening>;
+
+/// The topics, in the order in which what they tell of happens: nothing is left that wasn't joined before.
+const TOPICS: [(&str, Read); 10] = [
+    ("wamp.session.on_join", |event| joined(event).map(Happening::Joined)),
+    ("wamp.subscription.on_create", |event| created(event, Kind::Subscription)),
+    ("wamp.registration.on_create", |event| created(event, Kind::Registration)),
+    ("wamp.subscription.on_subscribe", |event| {
+        id(event, 1).map(|id| Happening::Entered(Kind::Subscription, id))
+    }),
+    ("wamp.registration.on_register", |event| {
+        id(event, 1).map(|id| Happening::Entered(Kind::Registration, id))
+    }),
+    ("wamp.subscription.on_unsubscribe", |event| {
+        id(event, 1).map(|id| Happening::Exited(Kind::Subscription, id))
+    }),
+    ("wamp.registration.on_unregister", |event| {
+        id(event, 1).map(|id| Happening::Exited(Kind::Registration, id))
+    }),
+    ("wamp.subscription.on_delete", |event| {
+        id(event, 1).map(|id| Happening::Deleted(Kind::Subscription, id))
+    }),
+    ("wamp.registration.on_delete", |event| {
+        id(event, 1).map(|id| Happening::Deleted(Kind::Registration, id))
+    }),
+    ("wamp.session.on_leave", |event| id(event, 0).map(Happening::Left)),
+];
+
+fn joined(event: &Event) -> Option<SessionDetails> {
+    event.args().first()?.as_dict().map(|dict| SessionDetails { dict: dict.clone() })
+}
+
+fn created(event: &Event, kind: Kind) -> Option<Happening> {
+    Some(Happening::Created(kind, Entry::read(event.args().get(1)?)?))
+}
+
+fn id(event: &Event, place: usize) -> Option<u64> {
+    event.args().get(place).and_then(Value::as_u64)
+}
+
+/// Subscriptions to all of them.
+#[derive(Debug)]
+pub(crate) struct Topics {
+    subscriptions: Vec<(&'static str, Read, Subscription)>,
+    missed: u64,
+}
+
+impl Topics {
+    pub(crate) async fn subscribe(session: &Session) -> Result<Self> {
+        let mut subscriptions = Vec::with_capacity(TOPICS.len());
+        for (topic, read) in TOPICS {
+            let subscription = session.subscribe(topic).queue_limit(QUEUE_LIMIT).await;
+            let subscription = subscription.map_err(|error| match error.uri() {
+                Some(error_uri::NOT_AUTHORIZED) => {
+                    anyhow!("{error}; to stay current takes the permission to subscribe to {topic}")
+                }
+                _ => anyhow!("{topic}: {error}"),
+            })?;
+            subscriptions.push((topic, read, subscription));
+        }
+        Ok(Topics { subscriptions, missed: 0 })
+    }
+
+    /// What has happened meanwhile, at least one thing. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// A subscription is over.
+    pub(crate) async fn next(&mut self) -> Result<Vec<Happening>> {
+        poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// Whether events were dropped since this was asked the last time.
+    pub(crate) fn have_missed(&mut self) -> bool {
+        let missed = self.subscriptions.iter().map(|(_, _, subscription)| subscription.missed()).sum();
+        std::mem::replace(&mut self.missed, missed) != missed
+    }
+
+    /// Each topic has a queue of its own, so the order among them is lost. Queues are emptied from the last topic to the
+    /// first, and told from the first to the last: when a session's end is told, its beginning was, since that was in its
+    /// queue when the other queue was emptied.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<Happening>>> {
+        let mut batches = Vec::with_capacity(self.subscriptions.len());
+        for (topic, read, subscription) in self.subscriptions.iter_mut().rev() {
+            let mut batch = Vec::new();
+            loop {
+                match subscription.poll_next(cx) {
+                    Poll::Ready(Some(event)) => batch.extend(read(&event)),
+                    Poll::Ready(None) => {
+                        let reason = subscription.end_reason();
+                        let reason = reason
+                            .map_or_else(|| "no reason was given".to_owned(), |reason| reason.to_string());
+                        return Poll::Ready(Err(anyhow!("the subscription to {topic} is over: {reason}")));
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            batches.push(batch);
+        }
+        let happened: Vec<Happening> = batches.into_iter().rev().flatten().collect();
+        if happened.is_empty() { Poll::Pending } else { Poll::Ready(Ok(happened)) }
+    }
+}

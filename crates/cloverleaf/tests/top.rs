@@ -1,0 +1,210 @@
+//! `cloverleaf top`: a snapshot, and the live view in a terminal that `script` plays.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(clippy::result_large_err, reason = "it is what procedures of the client answer with")]
+
+mod support;
+
+use client::ApplicationError;
+use serde_json::json;
+use support::realm::{Realm, value};
+
+fn session(id: u64, authid: &str) -> serde_json::Value {
+    json!({"session": id, "authid": authid, "authrole": "user", "authmethod": "ticket", "transport": {}})
+}
+
+fn realm() -> Realm {
+    let realm = Realm::start();
+    let subscription =
+        |id: u64, uri: &str| json!({"id": id, "created": "today", "uri": uri, "match": "exact"});
+    let registration =
+        json!({"id": 31, "created": "today", "uri": "com.add", "match": "exact", "invoke": "single"});
+    realm
+        .says("wamp.session.list", json!([11, 12, 13]))
+        .knows(
+            "wamp.session.get",
+            "wamp.error.no_such_session",
+            &[(11, session(11, "ann")), (13, session(13, "bob"))],
+        )
+        .says("wamp.subscription.list", json!({"exact": [21, 22], "prefix": [], "wildcard": []}))
+        .knows(
+            "wamp.subscription.get",
+            "wamp.error.no_such_subscription",
+            &[(21, subscription(21, "com.few")), (22, subscription(22, "com.many"))],
+        )
+        .knows(
+            "wamp.subscription.count_subscribers",
+            "wamp.error.no_such_subscription",
+            &[(21, json!(9)), (22, json!(10))],
+        )
+        .says("wamp.registration.list", json!({"exact": [31], "prefix": [], "wildcard": []}))
+        .knows("wamp.registration.get", "wamp.error.no_such_registration", &[(31, registration)])
+        .says("wamp.registration.count_callees", json!(1));
+    realm
+}
+
+#[test]
+fn a_snapshot_is_text_or_one_dictionary() {
+    let realm = realm();
+    let expected = [
+        "sessions       2",
+        "subscriptions  2",
+        "registrations  1",
+        "",
+        "sessions:",
+        "session  authid  authrole  authmethod  transport  peer",
+        "11       ann     user      ticket      -          -",
+        "13       bob     user      ticket      -          -",
+        "",
+        "subscriptions:",
+        "id  match  uri       subscribers  created",
+        "22  exact  com.many           10  today",
+        "21  exact  com.few             9  today",
+        "",
+        "registrations:",
+        "id  match  invoke  uri      callees  created",
+        "31  exact  single  com.add        1  today",
+    ];
+    assert_eq!(realm.prints(&["top", "--once"]), expected);
+    let records = realm.records(&["top", "--once"]);
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["totals"], json!({"sessions": 2, "subscriptions": 2, "registrations": 1}));
+    assert_eq!(records[0]["sessions"], json!([session(11, "ann"), session(13, "bob")]));
+    assert_eq!(records[0]["subscriptions"][0]["subscribers"], json!(9));
+    assert_eq!(records[0]["registrations"][0]["uri"], json!("com.add"));
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    let failed = realm().fails(&["top"]);
+    assert_eq!(
+        failed,
+        "cloverleaf: top is for a terminal, which stdout isn't; --once prints what it would show"
+    );
+}
+
+#[test]
+fn a_role_that_may_not_look_learns_what_it_takes() {
+    let realm = Realm::start();
+    realm.answers("wamp.session.list", |_| Err(ApplicationError::new("wamp.error.not_authorized")));
+    let failed = realm.fails(&["top", "--once"]);
+    assert!(failed.ends_with("needs the permission to call wamp.session.list"), "{failed}");
+}
+
+/// A terminal needs `script` as Linux has it.
+#[cfg(target_os = "linux")]
+mod in_a_terminal {
+    use std::io::{Read, Write};
+    use std::process::{Child, ChildStdin, Command, Stdio};
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+    use support::PATIENCE;
+
+    /// Switches to the other screen and back.
+    const TAKEN: &str = "\u{1b}[?1049h";
+    const GIVEN_BACK: &str = "\u{1b}[?1049l";
+
+    /// `cloverleaf top` in a terminal of 100 by 30.
+    struct Watching {
+        script: Child,
+        keys: ChildStdin,
+        shown: Receiver<Vec<u8>>,
+        seen: String,
+    }
+
+    impl Watching {
+        fn start(realm: &Realm) -> Self {
+            let (binary, url) = (env!("CARGO_BIN_EXE_cloverleaf"), realm.url());
+            let command = format!("stty cols 100 rows 30; echo pid=$$.; exec '{binary}' top --url '{url}'");
+            let mut script = Command::new("script")
+                .args(["--quiet", "--return", "--flush", "--command", &command, "/dev/null"])
+                .env("SHELL", "/bin/sh")
+                .env("TERM", "xterm")
+                .env_remove("CLOVERLEAF_REALM")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("script, of util-linux, is there");
+            let mut pipe = script.stdout.take().unwrap();
+            let (sender, shown) = channel();
+            std::thread::spawn(move || {
+                let mut bytes = [0; 4096];
+                while let Ok(count @ 1..) = pipe.read(&mut bytes) {
+                    if sender.send(bytes[..count].to_vec()).is_err() {
+                        return;
+                    }
+                }
+            });
+            let keys = script.stdin.take().unwrap();
+            Watching { script, keys, shown, seen: String::new() }
+        }
+
+        /// Waits until a word is shown, from here on. Spaces are not written but jumped over.
+        fn shows(&mut self, word: &str) {
+            while !self.seen.contains(word) {
+                let bytes = self.shown.recv_timeout(PATIENCE);
+                let bytes = bytes.unwrap_or_else(|_| panic!("{word:?} is not shown: {:?}", self.seen));
+                self.seen.push_str(&String::from_utf8_lossy(&bytes));
+            }
+        }
+
+        fn types(&mut self, keys: &str) {
+            self.keys.write_all(keys.as_bytes()).unwrap();
+            self.keys.flush().unwrap();
+        }
+
+        fn signal(&mut self, name: &str) {
+            let pid = self.seen.split_once("pid=").unwrap().1.split_once('.').unwrap().0;
+            assert!(Command::new("kill").args(["-s", name, pid]).status().unwrap().success());
+        }
+
+        /// Waits for the end, which gives the terminal back.
+        fn ends(mut self) {
+            self.shows(GIVEN_BACK);
+            assert_eq!(self.script.wait().unwrap().code(), Some(0), "{:?}", self.seen);
+        }
+    }
+
+    impl Drop for Watching {
+        fn drop(&mut self) {
+            // It may have ended already.
+            let _ = self.script.kill();
+            let _ = self.script.wait();
+        }
+    }
+
+    fn publish(realm: &Realm, topic: &str, args: &[serde_json::Value]) {
+        let publish = realm.session.publish(topic).args(args.iter().map(value)).acknowledge();
+        realm.runtime.block_on(async { publish.await.unwrap() });
+    }
+
+    #[test]
+    fn it_stays_current_until_q() {
+        let realm = realm();
+        let mut top = Watching::start(&realm);
+        top.shows(TAKEN);
+        top.shows("bob");
+        publish(&realm, "wamp.session.on_join", &[session(14, "christopher")]);
+        top.shows("christopher");
+        top.types("2");
+        top.shows("com.many");
+        let record = json!({"id": 23, "created": "now", "uri": "com.fresh", "match": "prefix"});
+        publish(&realm, "wamp.subscription.on_create", &[json!(14), record]);
+        top.shows("com.fresh");
+        top.types("/fresh\r?");
+        top.shows("help");
+        top.types("qq");
+        top.ends();
+    }
+
+    #[test]
+    fn signals_give_the_terminal_back() {
+        let realm = realm();
+        for signal in ["TERM", "INT", "HUP"] {
+            let mut top = Watching::start(&realm);
+            top.shows("bob");
+            top.signal(signal);
+            top.ends();
+        }
+    }
+}
