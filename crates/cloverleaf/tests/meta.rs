@@ -8,6 +8,7 @@ use client::Arguments;
 use serde_json::{Value as Json, json};
 use support::Directory;
 use support::realm::{Realm, json_value, value};
+use support::terminal::Terminal;
 use wamp::{Serializer, Value};
 
 fn details(id: u64, authid: &str) -> Json {
@@ -95,6 +96,28 @@ fn sessions_are_ended_by_id_authid_authrole_or_all_of_them() {
     assert_eq!(unclear.status.code(), Some(2), "one of them has to be said: {unclear:?}");
     let unclear = realm.command(&["session", "kill", "4", "--all"]).ended();
     assert_eq!(unclear.status.code(), Some(2), "only one of them can be said: {unclear:?}");
+}
+
+#[test]
+fn whether_all_are_meant_is_asked_at_a_terminal() {
+    let realm = Realm::start();
+    realm.says("wamp.session.kill_all", json!(7));
+    let kill = |more: &[&str]| {
+        Terminal::start(&[&["session", "kill", "--all", "--url", realm.url()], more].concat())
+    };
+    let mut asked = kill(&[]);
+    asked.shows("end all sessions of realm1 but this one? [y/N] ");
+    asked.types("\r");
+    assert_eq!(asked.ended(), Some(1));
+    assert!(asked.seen().contains("cloverleaf: nobody was ended"), "{}", asked.seen());
+    let mut asked = kill(&[]);
+    asked.shows("[y/N] ");
+    asked.types("y\r");
+    assert_eq!(asked.ended(), Some(0));
+    assert!(asked.seen().contains("ended 7 sessions"), "{}", asked.seen());
+    let mut sure = kill(&["--yes"]);
+    assert_eq!(sure.ended(), Some(0));
+    assert!(!sure.seen().contains("[y/N]"), "{}", sure.seen());
 }
 
 fn subscription(id: u64, uri: &str, policy: &str) -> Json {
@@ -352,6 +375,13 @@ fn history_is_a_table_which_a_pipe_gets_whole() {
     assert_eq!(printed[1], format!("2026-01-04T12:00:01.000Z  1            {args}  {{\"k\":null}}"));
     let printed = realm.prints(&["history", "com.", "--match", "prefix"]);
     assert!(printed[3].contains("  com.a.b  [\"xxx"), "patterns show the topic: {printed:?}");
+    let mut terminal = Terminal::start(&["history", "com.a", "--url", realm.url()]);
+    assert_eq!(terminal.ended(), Some(0));
+    let line = terminal.seen().lines().find(|line| line.starts_with("2026")).unwrap();
+    assert!(
+        line.chars().count() == 100 && line.ends_with("…  {\"k\":null}"),
+        "a terminal gets what fits: {line:?}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `cloverleaf top`: a snapshot, and the live view in a terminal that `script` plays.
+//! `cloverleaf top`: a snapshot, and the live view in a terminal.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::result_large_err, reason = "it is what procedures of the client answer with")]
 
@@ -7,6 +7,7 @@ mod support;
 use client::ApplicationError;
 use serde_json::json;
 use support::realm::{Realm, value};
+use support::terminal::Terminal;
 
 fn session(id: u64, authid: &str) -> serde_json::Value {
     json!({"session": id, "authid": authid, "authrole": "user", "authmethod": "ticket", "transport": {}})
@@ -90,121 +91,47 @@ fn a_role_that_may_not_look_learns_what_it_takes() {
     assert!(failed.ends_with("needs the permission to call wamp.session.list"), "{failed}");
 }
 
-/// A terminal needs `script` as Linux has it.
-#[cfg(target_os = "linux")]
-mod in_a_terminal {
-    use std::io::{Read, Write};
-    use std::process::{Child, ChildStdin, Command, Stdio};
-    use std::sync::mpsc::{Receiver, channel};
+/// Switches to the other screen and back.
+const TAKEN: &str = "\u{1b}[?1049h";
+const GIVEN_BACK: &str = "\u{1b}[?1049l";
 
-    use super::*;
-    use support::PATIENCE;
+fn watching(realm: &Realm) -> Terminal {
+    Terminal::start(&["top", "--url", realm.url()])
+}
 
-    /// Switches to the other screen and back.
-    const TAKEN: &str = "\u{1b}[?1049h";
-    const GIVEN_BACK: &str = "\u{1b}[?1049l";
+fn publish(realm: &Realm, topic: &str, args: &[serde_json::Value]) {
+    let publish = realm.session.publish(topic).args(args.iter().map(value)).acknowledge();
+    realm.runtime.block_on(async { publish.await.unwrap() });
+}
 
-    /// `cloverleaf top` in a terminal of 100 by 30.
-    struct Watching {
-        script: Child,
-        keys: ChildStdin,
-        shown: Receiver<Vec<u8>>,
-        seen: String,
-    }
+#[test]
+fn it_stays_current_until_q() {
+    let realm = realm();
+    let mut top = watching(&realm);
+    top.shows(TAKEN);
+    top.shows("bob");
+    publish(&realm, "wamp.session.on_join", &[session(14, "christopher")]);
+    top.shows("christopher");
+    top.types("2");
+    top.shows("com.many");
+    let record = json!({"id": 23, "created": "now", "uri": "com.fresh", "match": "prefix"});
+    publish(&realm, "wamp.subscription.on_create", &[json!(14), record]);
+    top.shows("com.fresh");
+    top.types("/fresh\r?");
+    top.shows("help");
+    top.types("qq");
+    top.shows(GIVEN_BACK);
+    assert_eq!(top.ended(), Some(0));
+}
 
-    impl Watching {
-        fn start(realm: &Realm) -> Self {
-            let (binary, url) = (env!("CARGO_BIN_EXE_cloverleaf"), realm.url());
-            let command = format!("stty cols 100 rows 30; echo pid=$$.; exec '{binary}' top --url '{url}'");
-            let mut script = Command::new("script")
-                .args(["--quiet", "--return", "--flush", "--command", &command, "/dev/null"])
-                .env("SHELL", "/bin/sh")
-                .env("TERM", "xterm")
-                .env_remove("CLOVERLEAF_REALM")
-                .stdin(Stdio::piped())
-                .stdout(Stdio::piped())
-                .spawn()
-                .expect("script, of util-linux, is there");
-            let mut pipe = script.stdout.take().unwrap();
-            let (sender, shown) = channel();
-            std::thread::spawn(move || {
-                let mut bytes = [0; 4096];
-                while let Ok(count @ 1..) = pipe.read(&mut bytes) {
-                    if sender.send(bytes[..count].to_vec()).is_err() {
-                        return;
-                    }
-                }
-            });
-            let keys = script.stdin.take().unwrap();
-            Watching { script, keys, shown, seen: String::new() }
-        }
-
-        /// Waits until a word is shown, from here on. Spaces are not written but jumped over.
-        fn shows(&mut self, word: &str) {
-            while !self.seen.contains(word) {
-                let bytes = self.shown.recv_timeout(PATIENCE);
-                let bytes = bytes.unwrap_or_else(|_| panic!("{word:?} is not shown: {:?}", self.seen));
-                self.seen.push_str(&String::from_utf8_lossy(&bytes));
-            }
-        }
-
-        fn types(&mut self, keys: &str) {
-            self.keys.write_all(keys.as_bytes()).unwrap();
-            self.keys.flush().unwrap();
-        }
-
-        fn signal(&mut self, name: &str) {
-            let pid = self.seen.split_once("pid=").unwrap().1.split_once('.').unwrap().0;
-            assert!(Command::new("kill").args(["-s", name, pid]).status().unwrap().success());
-        }
-
-        /// Waits for the end, which gives the terminal back.
-        fn ends(mut self) {
-            self.shows(GIVEN_BACK);
-            assert_eq!(self.script.wait().unwrap().code(), Some(0), "{:?}", self.seen);
-        }
-    }
-
-    impl Drop for Watching {
-        fn drop(&mut self) {
-            // It may have ended already.
-            let _ = self.script.kill();
-            let _ = self.script.wait();
-        }
-    }
-
-    fn publish(realm: &Realm, topic: &str, args: &[serde_json::Value]) {
-        let publish = realm.session.publish(topic).args(args.iter().map(value)).acknowledge();
-        realm.runtime.block_on(async { publish.await.unwrap() });
-    }
-
-    #[test]
-    fn it_stays_current_until_q() {
-        let realm = realm();
-        let mut top = Watching::start(&realm);
-        top.shows(TAKEN);
+#[test]
+fn signals_give_the_terminal_back() {
+    let realm = realm();
+    for signal in ["TERM", "INT", "HUP"] {
+        let mut top = watching(&realm);
         top.shows("bob");
-        publish(&realm, "wamp.session.on_join", &[session(14, "christopher")]);
-        top.shows("christopher");
-        top.types("2");
-        top.shows("com.many");
-        let record = json!({"id": 23, "created": "now", "uri": "com.fresh", "match": "prefix"});
-        publish(&realm, "wamp.subscription.on_create", &[json!(14), record]);
-        top.shows("com.fresh");
-        top.types("/fresh\r?");
-        top.shows("help");
-        top.types("qq");
-        top.ends();
-    }
-
-    #[test]
-    fn signals_give_the_terminal_back() {
-        let realm = realm();
-        for signal in ["TERM", "INT", "HUP"] {
-            let mut top = Watching::start(&realm);
-            top.shows("bob");
-            top.signal(signal);
-            top.ends();
-        }
+        top.signal(signal);
+        top.shows(GIVEN_BACK);
+        assert_eq!(top.ended(), Some(0));
     }
 }

@@ -19,7 +19,7 @@ use clap::Args;
 use client::Session;
 use ratatui::crossterm::event::Event;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::cli::meta::{Kind, Meta};
 use crate::cli::output;
@@ -86,7 +86,7 @@ async fn watch(session: &Session, source: Source<'_>, rates: Duration) -> Result
     let mut watched = Watched { state: State::new(listing), screen: Screen::new(), asked: None, wanted };
     let (mut terminal, mut typed) = Terminal::take()?;
     let mut feed = std::pin::pin!(feed.run());
-    let (mut ticks, mut frames) = (interval(rates), interval(FRAME_INTERVAL));
+    let (mut ticks, mut frames) = (interval_at(Instant::now() + rates, rates), interval(FRAME_INTERVAL));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     frames.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut is_stale, mut was_connected, mut ticked) = (true, true, Instant::now());

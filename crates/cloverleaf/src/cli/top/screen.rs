@@ -250,7 +250,7 @@ impl Screen {
         let entry = state.entries(kind).get(id);
         let mut lines = entry.map(|entry| tree::lines(&entries::record(kind, entry))).unwrap_or_default();
         if let Some(members) = state.members(kind, id) {
-            lines.push(format!("sessions of the {}", kind.members()));
+            lines.push("sessions".to_owned());
             lines.extend(members.iter().map(|session| match state.sessions().get(*session) {
                 Some(details) => {
                     format!("  {session}  {}", crate::cli::output::plain(details.text("authid")))

@@ -25,8 +25,11 @@ struct GivenBack;
 
 impl Drop for GivenBack {
     fn drop(&mut self) {
-        // Where it can't be given back it is gone.
-        let _ = ratatui::try_restore();
+        // Before a panic was told, it was given back; doing so twice would write over what was told.
+        if !thread::panicking() {
+            // Where it can't be given back it is gone.
+            let _ = ratatui::try_restore();
+        }
     }
 }
 
