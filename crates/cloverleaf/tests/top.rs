@@ -30,12 +30,21 @@ fn realm() -> Realm {
         .knows(
             "wamp.subscription.get",
             "wamp.error.no_such_subscription",
-            &[(21, subscription(21, "com.few")), (22, subscription(22, "com.many"))],
+            &[
+                (21, subscription(21, "com.few")),
+                (22, subscription(22, "com.many")),
+                (23, subscription(23, "com.fresh")),
+            ],
         )
         .knows(
             "wamp.subscription.count_subscribers",
             "wamp.error.no_such_subscription",
-            &[(21, json!(9)), (22, json!(10))],
+            &[(21, json!(9)), (22, json!(10)), (23, json!(7654321))],
+        )
+        .knows(
+            "wamp.subscription.list_subscribers",
+            "wamp.error.no_such_subscription",
+            &[(23, json!([4711]))],
         )
         .says("wamp.registration.list", json!({"exact": [31], "prefix": [], "wildcard": []}))
         .knows("wamp.registration.get", "wamp.error.no_such_registration", &[(31, registration)])
@@ -117,7 +126,12 @@ fn it_stays_current_until_q() {
     let record = json!({"id": 23, "created": "now", "uri": "com.fresh", "match": "prefix"});
     publish(&realm, "wamp.subscription.on_create", &[json!(14), record]);
     top.shows("com.fresh");
-    top.types("/fresh\r?");
+    publish(&realm, "wamp.subscription.on_subscribe", &[json!(14), json!(23)]);
+    // It is looked at again.
+    top.shows("7654321");
+    top.types("/fresh\r\r");
+    top.shows("4711");
+    top.types("?");
     top.shows("help");
     top.types("qq");
     top.shows(GIVEN_BACK);

@@ -116,3 +116,85 @@ impl Topics {
         if happened.is_empty() { Poll::Pending } else { Poll::Ready(Ok(happened)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use cloverleaf::{Config, Node, WorkerConfig};
+    use router::config::{RealmConfig, RouterConfig};
+    use wamp::value::Dict;
+
+    use super::*;
+
+    async fn node() -> Node {
+        let realms = vec![RealmConfig::open("realm1")];
+        let worker = WorkerConfig {
+            router: RouterConfig { realms, ..RouterConfig::default() },
+            ..WorkerConfig::default()
+        };
+        Node::start(Config { node_id: None, workers: vec![worker] }).await.unwrap()
+    }
+
+    /// Takes what happens until there are so many.
+    async fn take(topics: &mut Topics, count: usize) -> Vec<Happening> {
+        let mut all = Vec::new();
+        while all.len() < count {
+            let next = tokio::time::timeout(Duration::from_secs(30), topics.next()).await;
+            all.extend(next.expect("in time").unwrap());
+        }
+        all
+    }
+
+    #[tokio::test]
+    async fn nothing_ends_before_it_has_begun() {
+        let node = node().await;
+        let (router, session) =
+            (node.session("realm1").await.unwrap(), node.session("realm1").await.unwrap());
+        let mut topics = Topics::subscribe(&session).await.unwrap();
+        let record = Dict::from([("id", 21.into()), ("uri", "a.b".into())]);
+        let details = Dict::from([("session", 7.into())]);
+        let tell = |topic: &str, args: Vec<Value>| router.publish(topic).args(args).acknowledge();
+        tell("wamp.session.on_join", vec![details.clone().into()]).await.unwrap();
+        tell("wamp.subscription.on_create", vec![7.into(), record.clone().into()]).await.unwrap();
+        for topic in ["on_subscribe", "on_unsubscribe", "on_delete"] {
+            tell(&format!("wamp.subscription.{topic}"), vec![7.into(), 21.into()]).await.unwrap();
+        }
+        // What isn't understood is passed over.
+        tell("wamp.subscription.on_delete", vec!["x".into()]).await.unwrap();
+        tell("wamp.session.on_leave", vec![7.into(), "a".into(), "b".into()]).await.unwrap();
+        let expected = [
+            Happening::Joined(SessionDetails { dict: details }),
+            Happening::Created(Kind::Subscription, Entry { dict: record }),
+            Happening::Entered(Kind::Subscription, 21),
+            Happening::Exited(Kind::Subscription, 21),
+            Happening::Deleted(Kind::Subscription, 21),
+            Happening::Left(7),
+        ];
+        assert_eq!(take(&mut topics, expected.len()).await, expected);
+        node.stop().await;
+        assert!(topics.next().await.unwrap_err().to_string().starts_with("the subscription to wamp."));
+    }
+
+    #[tokio::test]
+    async fn events_that_there_was_no_room_for_are_noticed() {
+        let node = node().await;
+        let (router, session) =
+            (node.session("realm1").await.unwrap(), node.session("realm1").await.unwrap());
+        let mut topics = Topics::subscribe(&session).await.unwrap();
+        assert!(!topics.have_missed());
+        let count = QUEUE_LIMIT as u64 + 50;
+        for id in 1..=count {
+            router.publish("wamp.session.on_leave").arg(id).acknowledge().await.unwrap();
+        }
+        // Events of one session come in order, so this one is behind all others.
+        let (_, _, leaves) = topics.subscriptions.last().unwrap();
+        while leaves.missed() < 50 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(take(&mut topics, QUEUE_LIMIT).await.last(), Some(&Happening::Left(count)));
+        assert!(topics.have_missed());
+        assert!(!topics.have_missed());
+        node.stop().await;
+    }
+}
