@@ -4,8 +4,11 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use client::ApplicationError;
 use serde_json::json;
+use support::cable::Cable;
 use support::realm::{Realm, value};
 use support::terminal::Terminal;
 
@@ -14,17 +17,22 @@ fn session(id: u64, authid: &str) -> serde_json::Value {
 }
 
 fn realm() -> Realm {
+    realm_with_sessions(|| json!([11, 12, 13]))
+}
+
+/// With sessions whose ids may change.
+fn realm_with_sessions(ids: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Realm {
     let realm = Realm::start();
     let subscription =
         |id: u64, uri: &str| json!({"id": id, "created": "today", "uri": uri, "match": "exact"});
     let registration =
         json!({"id": 31, "created": "today", "uri": "com.add", "match": "exact", "invoke": "single"});
     realm
-        .says("wamp.session.list", json!([11, 12, 13]))
+        .answers("wamp.session.list", move |_| Ok(value(&ids()).into()))
         .knows(
             "wamp.session.get",
             "wamp.error.no_such_session",
-            &[(11, session(11, "ann")), (13, session(13, "bob"))],
+            &[(11, session(11, "ann")), (13, session(13, "bob")), (14, session(14, "dorothea"))],
         )
         .says("wamp.subscription.list", json!({"exact": [21, 22], "prefix": [], "wildcard": []}))
         .knows(
@@ -148,4 +156,20 @@ fn signals_give_the_terminal_back() {
         top.shows(GIVEN_BACK);
         assert_eq!(top.ended(), Some(0));
     }
+}
+
+#[test]
+fn a_lost_connection_is_made_again_and_all_is_listed_then() {
+    static IS_CUT: AtomicBool = AtomicBool::new(false);
+    let realm =
+        realm_with_sessions(|| if IS_CUT.load(Ordering::Relaxed) { json!([14]) } else { json!([11]) });
+    let address = realm.url().trim_start_matches("ws://").trim_end_matches("/ws");
+    let cable = Cable::to(address.parse().unwrap());
+    let mut top = Terminal::start(&["top", "--url", &format!("ws://{}/ws", cable.address)]);
+    top.shows("ann");
+    IS_CUT.store(true, Ordering::Relaxed);
+    cable.cut();
+    top.shows("dorothea");
+    top.types("q");
+    assert_eq!(top.ended(), Some(0));
 }
