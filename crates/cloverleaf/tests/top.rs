@@ -158,6 +158,22 @@ fn signals_give_the_terminal_back() {
     }
 }
 
+// MSE-13
+#[test]
+fn sessions_that_leave_without_an_event_are_noticed_by_their_number() {
+    static ARE_KILLED: AtomicBool = AtomicBool::new(false);
+    let realm =
+        realm_with_sessions(
+            || if ARE_KILLED.load(Ordering::Relaxed) { json!([14]) } else { json!([11, 13]) },
+        );
+    realm
+        .answers("wamp.session.count", |_| Ok(if ARE_KILLED.load(Ordering::Relaxed) { 1 } else { 2 }.into()));
+    let mut top = watching(&realm);
+    top.shows("bob");
+    ARE_KILLED.store(true, Ordering::Relaxed);
+    top.shows("dorothea");
+}
+
 #[test]
 fn a_lost_connection_is_made_again_and_all_is_listed_then() {
     static IS_CUT: AtomicBool = AtomicBool::new(false);

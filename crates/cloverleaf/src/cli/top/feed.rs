@@ -19,6 +19,9 @@ use crate::cli::top::topics::Topics;
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 const LOOKS_AT_ONCE: usize = 32;
 
+/// How often sessions are counted: not all of them leave with an event.
+const COUNT_INTERVAL: Duration = Duration::from_secs(2);
+
 /// If more records than this wait to be looked at, listing all is less work.
 const LOOKS_MAX: usize = 1024;
 
@@ -31,12 +34,20 @@ pub(crate) struct Feed {
     session: Session,
     topics: Topics,
     updates: mpsc::Sender<Update>,
-    /// Records whose sessions are to be told.
-    wanted: mpsc::Receiver<(Kind, u64)>,
+    wishes: mpsc::Receiver<Wish>,
     /// Records to look at again.
     touched: BTreeSet<(Kind, u64)>,
     list_at: Option<Instant>,
     listed_at: Instant,
+}
+
+/// What is to be told although nothing has happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wish {
+    /// The sessions at a record.
+    Members(Kind, u64),
+    /// All there is.
+    List,
 }
 
 /// Lists all there is, as far as there is room for it.
@@ -67,7 +78,7 @@ impl Feed {
     pub(crate) async fn open(
         session: &Session,
         updates: mpsc::Sender<Update>,
-        wanted: mpsc::Receiver<(Kind, u64)>,
+        wishes: mpsc::Receiver<Wish>,
     ) -> Result<(Self, Listing)> {
         let meta = Meta::new(session.clone());
         // In this order, so that nothing falls between the two.
@@ -78,7 +89,7 @@ impl Feed {
             session: session.clone(),
             topics,
             updates,
-            wanted,
+            wishes,
             touched: BTreeSet::new(),
             list_at: None,
             listed_at: Instant::now(),
@@ -91,8 +102,9 @@ impl Feed {
     /// # Errors
     /// The session is over, or something that was allowed before isn't any more.
     pub(crate) async fn run(mut self) -> Result<()> {
-        let mut looks = interval(LOOK_INTERVAL);
+        let (mut looks, mut counts) = (interval(LOOK_INTERVAL), interval(COUNT_INTERVAL));
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        counts.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut id = self.session.id();
         let session = self.session.clone();
         loop {
@@ -100,7 +112,8 @@ impl Feed {
             let done = tokio::select! {
                 happened = self.topics.next() => self.tell(happened?).await,
                 _ = looks.tick() => self.look().await,
-                Some((kind, id)) = self.wanted.recv() => self.members(kind, id).await,
+                _ = counts.tick() => self.count().await,
+                Some(wish) = self.wishes.recv() => self.grant(wish).await,
                 reopened = session.reopened(id) => match reopened {
                     Ok(welcomed) => {
                         id = welcomed.id;
@@ -115,6 +128,7 @@ impl Feed {
                 // It is made again, and all is listed then.
                 Err(Problem::Meta(error)) if error.is_network_lost() => {}
                 Err(Problem::Meta(error)) => return Err(error.into()),
+                Err(Problem::Over(error)) => return Err(error),
                 Err(Problem::NobodyListens) => return Ok(()),
                 Ok(()) => {}
             }
@@ -165,7 +179,28 @@ impl Feed {
         Ok(())
     }
 
-    async fn members(&mut self, kind: Kind, id: u64) -> Result<(), Problem> {
+    /// Counts sessions, where that is allowed.
+    async fn count(&mut self) -> Result<(), Problem> {
+        match self.meta.session_count(&[]).await {
+            Ok(count) => {
+                // What happened before is to be known before.
+                let happened = self.topics.waiting().map_err(Problem::Over)?;
+                self.tell(happened).await?;
+                self.send(Update::Counted(count)).await
+            }
+            Err(error) if error.is_network_lost() => Err(error.into()),
+            Err(_) => Ok(()),
+        }
+    }
+
+    async fn grant(&mut self, wish: Wish) -> Result<(), Problem> {
+        let (kind, id) = match wish {
+            Wish::Members(kind, id) => (kind, id),
+            Wish::List => {
+                self.list_at.get_or_insert_with(Instant::now);
+                return Ok(());
+            }
+        };
         match self.meta.members(kind, id).await {
             Ok(members) => self.send(Update::Members(kind, id, members)).await,
             Err(error) if error.is_gone() || error.is_not_authorized() => Ok(()),
@@ -188,6 +223,7 @@ impl Feed {
 
 enum Problem {
     Meta(MetaError),
+    Over(anyhow::Error),
     NobodyListens,
 }
 

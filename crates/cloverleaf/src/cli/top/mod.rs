@@ -21,18 +21,21 @@ use ratatui::crossterm::event::Event;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
-use crate::cli::meta::{Kind, Meta};
+use crate::cli::meta::Meta;
 use crate::cli::output;
 use crate::cli::session::Connection;
 use crate::cli::signals::Hangups;
 use draw::Source;
-use feed::Feed;
+use feed::{Feed, Wish};
 use screen::{Flow, Screen};
-use state::State;
+use state::{State, Update};
 use terminal::Terminal;
 
 /// How many updates wait for the screen; the feed waits for room.
 const UPDATES_MAX: usize = 256;
+
+/// How many wishes wait to be granted.
+const WISHES_MAX: usize = 4;
 
 /// Frames are not drawn more often than this, except for keys.
 const FRAME_INTERVAL: Duration = Duration::from_millis(100);
@@ -81,9 +84,9 @@ async fn print(meta: &Meta, style: output::Style) -> Result<()> {
 /// Shows what goes on until a person has seen enough.
 async fn watch(session: &Session, source: Source<'_>, rates: Duration) -> Result<()> {
     let (updates, mut updated) = mpsc::channel(UPDATES_MAX);
-    let (wanted, wishes) = mpsc::channel(1);
-    let (feed, listing) = Feed::open(session, updates, wishes).await?;
-    let mut watched = Watched { state: State::new(listing), screen: Screen::new(), asked: None, wanted };
+    let (wishes, granted) = mpsc::channel(WISHES_MAX);
+    let (feed, listing) = Feed::open(session, updates, granted).await?;
+    let mut watched = Watched { state: State::new(listing), screen: Screen::new(), asked: None, wishes };
     let (mut terminal, mut typed) = Terminal::take()?;
     let mut feed = std::pin::pin!(feed.run());
     let (mut ticks, mut frames) = (interval_at(Instant::now() + rates, rates), interval(FRAME_INTERVAL));
@@ -94,7 +97,7 @@ async fn watch(session: &Session, source: Source<'_>, rates: Duration) -> Result
         tokio::select! {
             done = &mut feed => return done,
             Some(update) = updated.recv() => {
-                watched.state.apply(update);
+                watched.update(update);
                 is_stale = true;
             }
             event = typed.recv() => match event {
@@ -127,12 +130,21 @@ async fn watch(session: &Session, source: Source<'_>, rates: Duration) -> Result
 struct Watched {
     state: State,
     screen: Screen,
-    wanted: mpsc::Sender<(Kind, u64)>,
+    wishes: mpsc::Sender<Wish>,
     /// In this interval.
-    asked: Option<(Kind, u64)>,
+    asked: Option<Wish>,
 }
 
 impl Watched {
+    fn update(&mut self, update: Update) {
+        let is_count = matches!(update, Update::Counted(_));
+        self.state.apply(update);
+        if is_count && self.state.is_doubtful() {
+            // If there is no room the next count asks again.
+            let _ = self.wishes.try_send(Wish::List);
+        }
+    }
+
     fn event(&mut self, event: &Event) -> Flow {
         match event {
             Event::Key(key) => self.screen.key(*key, &self.state),
@@ -144,12 +156,13 @@ impl Watched {
     }
 
     fn draw(&mut self, terminal: &mut Terminal, source: Source<'_>) -> Result<()> {
-        let wants = self.screen.wants_members(&self.state);
+        let members = self.screen.wants_members(&self.state);
+        let wish = members.map(|(kind, id)| Wish::Members(kind, id));
         // If there is no room the next frame asks again.
-        if let Some(record) = wants.filter(|record| self.asked != Some(*record))
-            && self.wanted.try_send(record).is_ok()
+        if let Some(wish) = wish.filter(|wish| self.asked != Some(*wish))
+            && self.wishes.try_send(wish).is_ok()
         {
-            self.asked = wants;
+            self.asked = Some(wish);
         }
         terminal.draw(|frame| draw::draw(frame, source, &self.state, &mut self.screen))
     }

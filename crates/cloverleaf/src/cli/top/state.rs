@@ -19,6 +19,8 @@ pub(crate) enum Update {
     Looked(Kind, u64, Option<Described>),
     /// The sessions at a record.
     Members(Kind, u64, Vec<u64>),
+    /// How many sessions there are.
+    Counted(u64),
 }
 
 /// What a meta event tells.
@@ -122,6 +124,8 @@ pub(crate) struct State {
     rates: Rates,
     /// Those of the record that was asked about last.
     members: Option<(Kind, u64, Vec<u64>)>,
+    /// How often in a row the router counted fewer sessions than are listed.
+    doubts: u32,
 }
 
 impl State {
@@ -131,7 +135,10 @@ impl State {
 
     pub(crate) fn apply(&mut self, update: Update) {
         match update {
-            Update::Listed(listing) => self.listing = *listing,
+            Update::Listed(listing) => {
+                self.listing = *listing;
+                self.doubts = 0;
+            }
             Update::Happened(happening) => {
                 if let Some(rate) = Rate::of(&happening) {
                     self.rates.count(rate);
@@ -140,6 +147,8 @@ impl State {
             }
             Update::Looked(kind, id, described) => self.looked(kind, id, described),
             Update::Members(kind, id, members) => self.members = Some((kind, id, members)),
+            Update::Counted(count) if count < self.listing.sessions.total() => self.doubts += 1,
+            Update::Counted(_) => self.doubts = 0,
         }
     }
 
@@ -157,6 +166,12 @@ impl State {
             Kind::Subscription => &self.listing.subscriptions,
             Kind::Registration => &self.listing.registrations,
         }
+    }
+
+    /// Whether sessions have left without an event, as those do that `wamp.session.kill_all` ends. The router counts
+    /// before it tells, so that once is no proof.
+    pub(crate) const fn is_doubtful(&self) -> bool {
+        self.doubts >= 2
     }
 
     pub(crate) const fn rates(&self) -> &Rates {
@@ -315,6 +330,19 @@ pub(crate) mod tests {
             (ids(state.entries(Kind::Subscription)), state.entries(Kind::Subscription).total()),
             (vec![1], 4)
         );
+    }
+
+    // MSE-13
+    #[test]
+    fn sessions_that_leave_without_an_event_are_doubted_when_they_are_missed_twice() {
+        let sessions = || Rows::new(vec![session(1, "a"), session(2, "b")], 0);
+        let mut state = State::new(Listing { sessions: sessions(), ..Listing::default() });
+        for (count, is_doubtful) in [(1, false), (2, false), (1, false), (1, true), (0, true)] {
+            state.apply(Update::Counted(count));
+            assert_eq!(state.is_doubtful(), is_doubtful);
+        }
+        state.apply(Update::Listed(Box::new(Listing { sessions: sessions(), ..Listing::default() })));
+        assert!(!state.is_doubtful());
     }
 
     #[test]

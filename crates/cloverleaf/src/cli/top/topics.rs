@@ -1,7 +1,7 @@
 //! The meta events that `top` lives on, as one stream.
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use anyhow::{Result, anyhow};
 use client::{Event, Session, Subscription};
@@ -83,6 +83,17 @@ impl Topics {
     /// A subscription is over.
     pub(crate) async fn next(&mut self) -> Result<Vec<Happening>> {
         poll_fn(|cx| self.poll(cx)).await
+    }
+
+    /// What has happened meanwhile, if anything has.
+    ///
+    /// # Errors
+    /// A subscription is over.
+    pub(crate) fn waiting(&mut self) -> Result<Vec<Happening>> {
+        match self.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(happened) => happened,
+            Poll::Pending => Ok(Vec::new()),
+        }
     }
 
     /// Whether events were dropped since this was asked the last time.
