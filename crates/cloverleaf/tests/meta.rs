@@ -318,7 +318,6 @@ fn with_history(answer: impl Fn(Vec<Value>) -> Arguments + Send + Sync + 'static
     realm
 }
 
-// HIS-02, HIS-05, HIS-17
 #[test]
 fn history_shows_the_newest_events_the_oldest_first() {
     let realm = with_history(|events| events.into_iter().collect());
@@ -382,6 +381,16 @@ fn history_is_a_table_which_a_pipe_gets_whole() {
         line.chars().count() == 100 && line.ends_with("…  {\"k\":null}"),
         "a terminal gets what fits: {line:?}"
     );
+}
+
+#[test]
+fn a_history_that_the_router_cut_off_is_said_to_be() {
+    let realm = with_history(|events| {
+        events.into_iter().collect::<Arguments>().with_keyword("is_limit_reached", true)
+    });
+    let ended = realm.command(&["history", "com.a", "--limit", "100", "--json"]).ended();
+    assert_eq!(ended.stderr, ["these are as many events as the router gives at once; there may be more"]);
+    assert_eq!(ended.succeeded().len(), 3);
 }
 
 #[test]

@@ -158,7 +158,6 @@ fn signals_give_the_terminal_back() {
     }
 }
 
-// MSE-13
 #[test]
 fn sessions_that_leave_without_an_event_are_noticed_by_their_number() {
     static ARE_KILLED: AtomicBool = AtomicBool::new(false);

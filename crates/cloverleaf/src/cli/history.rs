@@ -5,7 +5,7 @@ use clap::Args;
 use wamp::Value;
 use wamp::value::Dict;
 
-use crate::cli::meta::{self, Kind, Order, StoredEvent};
+use crate::cli::meta::{self, Found, Kind, Order, StoredEvent};
 use crate::cli::output;
 use crate::cli::session::{Connection, Match};
 use crate::cli::table::{Column, Table};
@@ -111,7 +111,11 @@ impl History {
             if let Some(topic) = topic {
                 bounds.insert("topic", topic);
             }
-            let mut events = meta.events(meta::History { subscription, limit, order: asked, bounds }).await?;
+            let asked_for = meta::History { subscription, limit, order: asked, bounds };
+            let Found { mut events, is_limit_reached } = meta.events(asked_for).await?;
+            if is_limit_reached {
+                output::tell("these are as many events as the router gives at once; there may be more");
+            }
             if asked != shown {
                 events.reverse();
             }

@@ -49,17 +49,28 @@ impl StoredEvent {
     }
 }
 
+/// What there is.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    /// In the order asked for.
+    pub(crate) events: Vec<StoredEvent>,
+    /// Whether the router gave no more although more were asked for.
+    pub(crate) is_limit_reached: bool,
+}
+
 impl Meta {
-    /// Events, in the order asked for.
-    pub(crate) async fn events(&self, history: History) -> Result<Vec<StoredEvent>, MetaError> {
+    pub(crate) async fn events(&self, history: History) -> Result<Found, MetaError> {
         const PROCEDURE: &str = "wamp.subscription.get_events";
         let History { subscription, limit, order, bounds } = history;
         let mut arguments = Arguments::from(subscription).with_keyword("limit", limit).with_keywords(bounds);
         if order == Order::NewestFirst {
             arguments = arguments.with_keyword("reverse", true);
         }
-        let answer = self.call(PROCEDURE, arguments).await?;
-        read(answer, order).map_err(|got| MetaError::answer(PROCEDURE, "events, each a dictionary", got))
+        let (answer, more) = self.call(PROCEDURE, arguments).await?;
+        let is_limit_reached = more.get("is_limit_reached").and_then(Value::as_bool).unwrap_or_default();
+        let events = read(answer, order)
+            .map_err(|got| MetaError::answer(PROCEDURE, "events, each a dictionary", got))?;
+        Ok(Found { events, is_limit_reached })
     }
 }
 
@@ -96,7 +107,6 @@ mod tests {
         events.iter().filter_map(|event| event.get("publication").and_then(Value::as_u64)).collect()
     }
 
-    // HIS-02
     #[test]
     fn the_arguments_are_the_events() {
         for order in [Order::OldestFirst, Order::NewestFirst] {

@@ -13,11 +13,12 @@ mod sessions;
 
 use client::{Arguments, Session};
 use wamp::Value;
+use wamp::value::Dict;
 
 pub(crate) use at_once::each;
 pub(crate) use entries::{Described, Entry, Kind};
 pub(crate) use error::MetaError;
-pub(crate) use history::{History, Order, StoredEvent};
+pub(crate) use history::{Found, History, Order, StoredEvent};
 pub(crate) use schemas::Change;
 pub(crate) use sessions::{Killed, SessionDetails, Victims};
 
@@ -32,10 +33,14 @@ impl Meta {
         Meta { session }
     }
 
-    /// Calls a procedure; gives all that it answers.
-    async fn call(&self, procedure: &str, arguments: impl Into<Arguments>) -> Result<Vec<Value>, MetaError> {
+    /// Calls a procedure; gives its positional and keyword answers.
+    async fn call(
+        &self,
+        procedure: &str,
+        arguments: impl Into<Arguments>,
+    ) -> Result<(Vec<Value>, Dict), MetaError> {
         match self.session.call(procedure).arguments(arguments).await {
-            Ok(result) => Ok(result.into_arguments().into_values().0),
+            Ok(result) => Ok(result.into_arguments().into_values()),
             Err(error) => {
                 let authrole = self.session.welcomed().details.authrole.clone();
                 Err(MetaError::request(procedure, authrole.as_deref(), error))
@@ -45,7 +50,7 @@ impl Meta {
 
     /// Calls a procedure that answers one thing; no answer is null.
     async fn ask(&self, procedure: &str, arguments: impl Into<Arguments>) -> Result<Value, MetaError> {
-        Ok(self.call(procedure, arguments).await?.into_iter().next().unwrap_or_default())
+        Ok(self.call(procedure, arguments).await?.0.into_iter().next().unwrap_or_default())
     }
 
     /// As [`Meta::ask`], the answer being read by `read`; `expected` says what that can read.

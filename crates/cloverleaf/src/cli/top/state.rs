@@ -332,7 +332,6 @@ pub(crate) mod tests {
         );
     }
 
-    // MSE-13
     #[test]
     fn sessions_that_leave_without_an_event_are_doubted_when_they_are_missed_twice() {
         let sessions = || Rows::new(vec![session(1, "a"), session(2, "b")], 0);
