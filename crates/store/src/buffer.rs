@@ -135,11 +135,13 @@ impl Buffer {
     pub(crate) fn append(&mut self, history: usize, event: Arc<StoredEvent>) -> Wake {
         let was_empty = self.is_empty();
         let bytes = event.bytes();
-        if self.closing || self.is_full(bytes) {
+        let (is_full, has_no_room) = (self.is_full(), self.has_no_room_for(bytes));
+        let Some(history) = self.histories.get_mut(history) else { return Wake::No };
+        let fits = !(is_full || has_no_room) || history.would_replace(bytes, has_no_room);
+        if self.closing || !fits {
             self.lost += 1;
             return Wake::No;
         }
-        let Some(history) = self.histories.get_mut(history) else { return Wake::No };
         let (events_before, bytes_before) = (history.waiting.events.len(), history.waiting.bytes);
         history.append(event);
         self.events = self.events - events_before + history.waiting.events.len();
@@ -251,11 +253,13 @@ impl Buffer {
         self.histories.get(history).map(|history| &history.waiting)
     }
 
-    fn is_full(&self, bytes: usize) -> bool {
-        let (events_taken, bytes_taken) =
-            self.batch.as_ref().map_or((0, 0), |batch| (batch.events(), batch.bytes));
-        let (events, bytes_before) = (self.events + events_taken, self.bytes + bytes_taken);
-        events >= self.events_max || (bytes_before > 0 && bytes_before + bytes > self.bytes_max)
+    fn is_full(&self) -> bool {
+        self.events + self.batch.as_ref().map_or(0, |batch| batch.events()) >= self.events_max
+    }
+
+    fn has_no_room_for(&self, bytes: usize) -> bool {
+        let taken = self.bytes + self.batch.as_ref().map_or(0, |batch| batch.bytes);
+        taken > 0 && taken + bytes > self.bytes_max
     }
 
     /// The writer sleeps while there is nothing to do, and is called earlier than planned once.
@@ -290,13 +294,19 @@ impl History {
         self.waiting.push(event);
         let (config, now) = (&self.config, self.last);
         let is_over = |run: &Run| {
-            run.events.len() as u64 > config.events_max
+            run.len() > config.events_max
                 || run.bytes as u64 > config.bytes_max
                 || run.events.front().is_some_and(|(_, oldest)| is_too_old(oldest.timestamp(), config, now))
         };
         while is_over(&self.waiting) {
             self.waiting.pop();
         }
+    }
+
+    /// Whether an event of this size would only take the place of the oldest that waits.
+    fn would_replace(&self, bytes: usize, must_be_smaller: bool) -> bool {
+        let oldest = self.waiting.events.front().filter(|_| self.waiting.len() >= self.config.events_max);
+        oldest.is_some_and(|(_, oldest)| !must_be_smaller || bytes <= oldest.bytes())
     }
 
     fn take(&mut self) -> Run {
@@ -321,7 +331,11 @@ impl Run {
 
     /// The number that comes next.
     pub(crate) fn end(&self) -> u64 {
-        self.first + self.events.len() as u64
+        self.first + self.len()
+    }
+
+    fn len(&self) -> u64 {
+        self.events.len() as u64
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -19,7 +19,7 @@ use crate::open::{Opened, open};
 use crate::options::RedbOptions;
 use crate::read::Reader;
 use crate::tables::{self, RETAINED, SCHEMAS};
-use crate::writer::{Shared, Writer};
+use crate::writer::{Open, Shared, Writer};
 
 /// What one realm keeps, in one file: a [`Store`].
 ///
@@ -79,7 +79,7 @@ impl Redb {
             configs: histories.to_vec(),
             trim_interval,
             place,
-            database: RwLock::new(Some(database)),
+            database: RwLock::new(Some(Open { database, is_writable: true })),
             buffer: Mutex::new(buffer),
             work: Condvar::new(),
             answered: Condvar::new(),
@@ -124,9 +124,14 @@ impl Redb {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     fn restored(&self) -> Result<Restored, Fault> {
-        let database = read(&self.shared.database);
-        let Some(database) = &*database else { return Err(Fault("it is not open".to_owned())) };
+        let open = read(&self.shared.database);
+        let Some(Open { database, .. }) = &*open else { return Err(Fault("it is not open".to_owned())) };
         unpanicked(|| {
             let tx = database.begin_read()?;
             let mut restored = Restored::default();

@@ -5,7 +5,7 @@
 //! | `handle` | [`Redb`], the store: what the router calls |
 //! | `options`, `error` | how it is opened, and why it can't be |
 //! | `open`, `create`, `compact` | from a path to a database that is ours |
-//! | `medium` | the file below the database |
+//! | `medium`, `view` | the file below the database; the same where it can't be written |
 //! | `tables` | what lies in the database, drawn |
 //! | `buffer` | what waits to be written, and what of it is given up |
 //! | `writer`, `commit`, `trim` | the one thread that writes; a transaction; what is over the bounds |
@@ -37,6 +37,7 @@ mod range;
 mod read;
 mod tables;
 mod trim;
+mod view;
 mod writer;
 
 #[cfg(test)]

@@ -10,11 +10,15 @@ use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
 use crate::error::OpenError;
+use crate::view::View;
 
 /// Where the bytes of a store are. It is asked again after an error, since redb lets go of what has failed once.
 pub(crate) trait Place: Debug + Send + Sync {
     /// What is there, for one database to read and write.
     fn medium(&self) -> Result<Medium, OpenError>;
+
+    /// What is there, for reading only.
+    fn view(&self) -> Result<Medium, OpenError>;
 }
 
 /// A file that exists.
@@ -27,6 +31,10 @@ pub(crate) struct FilePlace {
 impl Place for FilePlace {
     fn medium(&self) -> Result<Medium, OpenError> {
         open_file(&self.path, OpenOptions::new().read(true).write(true), self.sync)
+    }
+
+    fn view(&self) -> Result<Medium, OpenError> {
+        Medium::view(&self.path, open_file(&self.path, OpenOptions::new().read(true), true)?.backend)
     }
 }
 
@@ -42,6 +50,13 @@ pub(crate) fn open_file(path: &Path, how: &OpenOptions, sync: bool) -> Result<Me
 pub(crate) struct Medium {
     pub(crate) backend: Box<dyn StorageBackend>,
     pub(crate) sync: bool,
+}
+
+impl Medium {
+    pub(crate) fn view(path: &Path, below: Box<dyn StorageBackend>) -> Result<Self, OpenError> {
+        let view = View::new(below).map_err(|error| OpenError::io(path, error))?;
+        Ok(Medium { backend: Box::new(view), sync: true })
+    }
 }
 
 impl StorageBackend for Medium {

@@ -13,7 +13,7 @@ use crate::buffer::Snapshot;
 use crate::error::{Fault, unpanicked};
 use crate::lock::{lock, read};
 use crate::tables::{self, EVENTS, HISTORIES, Row};
-use crate::writer::Shared;
+use crate::writer::{Open, Shared};
 
 /// Reads one history.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +85,8 @@ impl<'s> Reader<'s> {
         question: impl FnOnce(&Disk) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let answer = {
-            let database = read(&self.shared.database);
-            let Some(database) = &*database else {
+            let open = read(&self.shared.database);
+            let Some(Open { database, .. }) = &*open else {
                 let closed = || format!("{}: the store is closed", self.shared.path);
                 return Err(StoreError::Unavailable(snapshot.failure.clone().unwrap_or_else(closed)));
             };

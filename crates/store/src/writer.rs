@@ -13,9 +13,9 @@ use router::config::HistoryConfig;
 
 use crate::buffer::{Batch, Buffer};
 use crate::commit::{Commit, Trimming};
-use crate::error::{Fault, unpanicked};
+use crate::error::{Fault, OpenError, unpanicked};
 use crate::lock::{lock, read, write};
-use crate::medium::Place;
+use crate::medium::{Medium, Place};
 use crate::open;
 use crate::options::RedbOptions;
 use crate::tables::{self, FORMAT};
@@ -31,12 +31,20 @@ pub(crate) struct Shared {
     pub(crate) trim_interval: Duration,
     pub(crate) place: Box<dyn Place>,
     /// `None` while it can't be opened, and when the store is closed.
-    pub(crate) database: RwLock<Option<Database>>,
+    pub(crate) database: RwLock<Option<Open>>,
     pub(crate) buffer: Mutex<Buffer>,
     /// There is something for the writer to do.
     pub(crate) work: Condvar,
     /// A flush was answered.
     pub(crate) answered: Condvar,
+}
+
+/// The database, as far as the disk lets it be used.
+#[derive(Debug)]
+pub(crate) struct Open {
+    pub(crate) database: Database,
+    /// Otherwise it is a view: what is written into it is nowhere.
+    pub(crate) is_writable: bool,
 }
 
 /// The shortest and the longest wait before the next try.
@@ -206,14 +214,14 @@ impl Writer {
 
     /// Lets go of a database that failed, so that at least what is there can be read again.
     fn reopen(&self) {
-        let mut database = write(&self.shared.database);
-        let failed = database.take();
+        let mut open = write(&self.shared.database);
+        let failed = open.take();
         let closed = unpanicked(|| {
             drop(failed);
             Ok(())
         });
-        // What keeps it from being opened is met and told by the next commit.
-        *database = closed.and_then(|()| self.shared.reopened()).ok();
+        // What keeps it from being written is met and told by the next commit.
+        *open = closed.and_then(|()| self.shared.opened().or_else(|_| self.shared.viewed())).ok();
     }
 
     fn answer(&self, flushes_asked: u64) {
@@ -222,9 +230,9 @@ impl Writer {
     }
 
     fn close(&self) {
-        let database = write(&self.shared.database).take();
-        let closed = match database {
-            Some(database) => unpanicked(|| database.close().map_err(|error| Fault(error.to_string()))),
+        let open = write(&self.shared.database).take();
+        let closed = match open {
+            Some(open) => unpanicked(|| open.database.close().map_err(|error| Fault(error.to_string()))),
             None => Ok(()),
         };
         if let Err(fault) = closed {
@@ -253,19 +261,30 @@ impl Shared {
     }
 
     fn commit(&self, batch: &Batch, trimming: Trimming) -> Result<bool, Fault> {
-        if read(&self.database).is_none() {
-            let database = self.reopened()?;
-            *write(&self.database) = Some(database);
+        let is_writable = read(&self.database).as_ref().is_some_and(|open| open.is_writable);
+        if !is_writable {
+            let mut open = write(&self.database);
+            // A view holds a lock on the file.
+            drop(open.take());
+            *open = Some(self.opened()?);
         }
-        let database = read(&self.database);
-        let Some(database) = &*database else { return Err(Fault("it is not open".to_owned())) };
+        let open = read(&self.database);
+        let Some(Open { database, .. }) = &*open else { return Err(Fault("it is not open".to_owned())) };
         let now = self.options.clock.timestamp();
         let commit = Commit { database, configs: &self.configs, batch, trimming, now };
         unpanicked(|| commit.run())
     }
 
-    fn reopened(&self) -> Result<Database, Fault> {
-        let medium = self.place.medium().map_err(|error| Fault(error.to_string()))?;
+    fn opened(&self) -> Result<Open, Fault> {
+        Ok(Open { database: self.database_on(self.place.medium())?, is_writable: true })
+    }
+
+    fn viewed(&self) -> Result<Open, Fault> {
+        Ok(Open { database: self.database_on(self.place.view())?, is_writable: false })
+    }
+
+    fn database_on(&self, medium: Result<Medium, OpenError>) -> Result<Database, Fault> {
+        let medium = medium.map_err(|error| Fault(error.to_string()))?;
         unpanicked(|| {
             let database = open::builder(self.options.cache_bytes)
                 .create_with_backend(medium)

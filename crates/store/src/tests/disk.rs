@@ -101,6 +101,10 @@ impl Place for TestDisk {
             None => Ok(Medium { backend: Box::new(self.clone()), sync: true }),
         }
     }
+
+    fn view(&self) -> std::result::Result<Medium, OpenError> {
+        Medium::view(Path::new("disk"), self.medium()?.backend)
+    }
 }
 
 impl State {
