@@ -38,9 +38,9 @@ impl Commit<'_> {
         tx.set_quick_repair(true);
         let (is_changed, is_over_bounds) = self.write(&tx)?;
         if is_changed {
-            tx.commit()?
+            tx.commit()?;
         } else {
-            tx.abort()?
+            tx.abort()?;
         }
         Ok(is_over_bounds)
     }

@@ -9,6 +9,8 @@ use redb::{ReadableDatabase, ReadableTable};
 use router::config::HistoryConfig;
 use router::store::{EventRange, Restored, Store, StoreError, StoreHealth, StoredEvent, Visit};
 
+use tracing::dispatcher;
+
 use crate::buffer::{Buffer, Wake};
 use crate::compact;
 use crate::create::create_if_missing;
@@ -85,9 +87,11 @@ impl Redb {
             answered: Condvar::new(),
         });
         let writer = Writer::new(Arc::clone(&shared));
+        // Where whoever opens the store logs, it does too.
+        let dispatch = dispatcher::get_default(Clone::clone);
         let thread = Builder::new()
             .name(format!("store-{}", name(path)))
-            .spawn(move || writer.run())
+            .spawn(move || dispatcher::with_default(&dispatch, || writer.run()))
             .map_err(|error| OpenError::io(path, error))?;
         Ok(Redb { shared, writer: Mutex::new(Some(thread)) })
     }

@@ -16,6 +16,9 @@
 //! step, and commits it in one transaction together with the trimming it makes necessary. A read goes by numbers: those
 //! below the buffer's are on the disk, so it misses nothing and sees nothing twice, without a lock on either.
 //!
+//! **Bounds.** How many events a history has is bounded at every moment; its bytes and the age of its events when
+//! something is written, and age each minute at least. A lowered bound is reached over some transactions.
+//!
 //! **What a crash costs.** At most what waited: a flush interval of changes, and the commit that was under way, which is
 //! there as a whole or not at all. Each commit carries what the next start needs, so that a large file opens at once.
 //!

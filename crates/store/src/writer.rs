@@ -85,15 +85,9 @@ struct Turn {
 
 impl Writer {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        // What a changed configuration has put over a bound is looked for at once.
-        Writer {
-            shared,
-            trim_at: Instant::now(),
-            is_over_bounds: true,
-            trouble: None,
-            lost_told: 0,
-            told_at: None,
-        }
+        let trim_at = Instant::now() + shared.trim_interval;
+        // What a changed configuration has put over a bound is looked for in the first transaction.
+        Writer { shared, trim_at, is_over_bounds: true, trouble: None, lost_told: 0, told_at: None }
     }
 
     /// Writes until the store is closed.

@@ -2,6 +2,7 @@
 
 mod disk;
 mod kill;
+mod log;
 mod model;
 mod opening;
 mod reading;

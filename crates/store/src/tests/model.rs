@@ -76,7 +76,6 @@ fn histories() -> [HistoryConfig; 4] {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
-    // HIS-04, HIS-06, HIS-07, HIS-09
     #[test]
     fn disk_and_memory_hold_the_same(steps in prop::collection::vec(step(), 1..60)) {
         let histories = histories();

@@ -27,19 +27,43 @@ fn missing_directories_are_made() {
     append(&store, 0, 1..=3);
     drop(store);
     assert_eq!(all(&open(&path, &[unbounded("com.a")]), 0), [1, 2, 3]);
-    assert!(!directory.file("a/b/realm1.redb.new").exists());
+    assert_eq!(std::fs::read_dir(directory.file("a/b")).unwrap().count(), 1);
 }
 
 #[test]
 fn what_a_killed_creation_left_is_no_hindrance() {
     let directory = Directory::new();
     let path = directory.file("realm1.redb");
-    std::fs::write(directory.file("realm1.redb.new"), [0; 5000]).unwrap();
+    for number in 0..200 {
+        let unfinished = directory.file(&format!("realm1.redb.new-{}-{number}", std::process::id()));
+        std::fs::write(&unfinished, [0; 5000]).unwrap();
+    }
     std::fs::write(&path, []).unwrap();
     let store = open(&path, &[unbounded("com.a")]);
     append(&store, 0, 1..=3);
     store.flush().unwrap();
     assert_eq!(all(&store, 0), [1, 2, 3]);
+}
+
+#[test]
+fn of_two_that_make_the_store_at_once_one_has_it() {
+    for _ in 0..20 {
+        let directory = Directory::new();
+        let path = directory.file("realm1.redb");
+        let (one, two) = std::thread::scope(|scope| {
+            let open = || Redb::open(&path, &manual(), &[unbounded("com.a")]);
+            let other = scope.spawn(open);
+            (open(), other.join().unwrap())
+        });
+        let (store, error) = match (one, two) {
+            (Ok(store), Err(error)) | (Err(error), Ok(store)) => (store, error),
+            both => panic!("{both:?}"),
+        };
+        assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+        append(&store, 0, 1..=3);
+        drop(store);
+        assert_eq!(all(&open(&path, &[unbounded("com.a")]), 0), [1, 2, 3]);
+    }
 }
 
 #[test]

@@ -49,7 +49,6 @@ fn a_read_goes_through_disk_and_buffer() {
     }
 }
 
-// HIS-05
 #[test]
 fn a_read_stops_where_it_is_told_to() {
     let disk = TestDisk::new();

@@ -151,8 +151,10 @@ fn a_short_history_goes_on_when_another_has_filled_the_buffer() {
     let options = RedbOptions { pending_events_max: 100, ..manual() };
     let store = disk.open(&options, &[short, unbounded("com.a")]);
     disk.fail_writes(Some(ErrorKind::StorageFull));
+    append(&store, 1, 11..=20);
+    assert!(store.flush().is_err());
     append(&store, 0, 1..=3);
-    append(&store, 1, 11..=200);
+    append(&store, 1, 21..=200);
     assert_eq!((store.health().pending, store.health().lost), (100, 93));
     append(&store, 0, 4..=50);
     assert_eq!((store.health().pending, store.health().lost), (100, 93));
