@@ -29,6 +29,8 @@ struct State {
     write_error: Option<ErrorKind>,
     /// Why it can't be read.
     read_error: Option<ErrorKind>,
+    /// How many syncs there are until one fails, though all was written.
+    syncs_left: Option<usize>,
     /// Why it can't be opened.
     open_error: Option<ErrorKind>,
     opened: usize,
@@ -76,6 +78,16 @@ impl TestDisk {
 
     pub(super) fn fail_reads(&self, error: Option<ErrorKind>) {
         self.0.lock().unwrap().read_error = error;
+    }
+
+    /// The sync after so many is the one that fails.
+    pub(super) fn fail_sync_after(&self, syncs: usize) {
+        self.0.lock().unwrap().syncs_left = Some(syncs);
+    }
+
+    /// Whether that one has come.
+    pub(super) fn has_failed_sync(&self) -> bool {
+        self.0.lock().unwrap().syncs_left.is_none()
     }
 
     pub(super) fn fail_opening(&self, error: Option<ErrorKind>) {
@@ -137,7 +149,18 @@ impl StorageBackend for TestDisk {
     }
 
     fn sync_data(&self) -> Result<()> {
-        self.0.lock().unwrap().check_write()
+        let mut state = self.0.lock().unwrap();
+        state.check_write()?;
+        match state.syncs_left {
+            Some(0) => {
+                state.syncs_left = None;
+                Err(Error::from(ErrorKind::Other))
+            }
+            left => {
+                state.syncs_left = left.map(|left| left - 1);
+                Ok(())
+            }
+        }
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<()> {

@@ -1,10 +1,12 @@
 //! Each bound of a history holds on the disk, when it is reached and when it was lowered.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use redb::{ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use router::Timestamp;
 use router::config::HistoryConfig;
 use router::store::{EventRange, Store};
 
@@ -18,7 +20,7 @@ use crate::tables::{EVENTS, HISTORIES, PUBLICATIONS, Row, history_key};
 use crate::{Redb, RedbOptions};
 
 /// How many events and index entries are on the disk, and what the row of the history says.
-fn on_disk(store: &Redb, config: &HistoryConfig) -> (u64, u64, Row) {
+pub(super) fn on_disk(store: &Redb, config: &HistoryConfig) -> (u64, u64, Row) {
     let database = lock::read(&store.shared().database);
     let tx = database.as_ref().unwrap().database.begin_read().unwrap();
     let row = tx.open_table(HISTORIES).unwrap().get(history_key(config)).unwrap().unwrap().value();
@@ -89,13 +91,19 @@ fn bytes_are_bounded() {
     }
     store.flush().unwrap();
     assert_eq!(all(&store, 0), numbers(26..=35));
+    // What is over the bound in the buffer already says that nothing on the disk counts.
+    append(&store, 0, 36..=50);
+    assert_eq!(all(&store, 0), numbers(41..=50));
+    let too_early = EventRange { time_from: Bound::Included(Timestamp(30)), ..EventRange::default() };
+    assert_eq!(read(&store, 0, &too_early).unwrap(), numbers(41..=50));
+    assert!(read(&store, 0, &from_publication(35)).is_err());
     // One that is larger than all of it leaves nothing, and does no harm.
-    store.append(0, event_of(36, 36, 4000));
+    store.append(0, event_of(51, 51, 4000));
     store.flush().unwrap();
     assert!(all(&store, 0).is_empty());
-    append(&store, 0, [37]);
+    append(&store, 0, [52]);
     store.flush().unwrap();
-    assert_eq!(all(&store, 0), [37]);
+    assert_eq!(all(&store, 0), [52]);
     let (events, index, row) = on_disk(&store, &config);
     assert_eq!((events, index, row.bytes), (1, 1, one));
 }

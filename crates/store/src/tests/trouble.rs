@@ -8,6 +8,7 @@ use router::config::HistoryConfig;
 use router::store::{EventRange, Store};
 
 use super::disk::TestDisk;
+use super::trimming::on_disk;
 use super::{all, append, await_until, event, event_of, manual, numbers, publication, read, unbounded};
 use crate::RedbOptions;
 
@@ -79,6 +80,33 @@ fn a_flush_after_a_failure_is_about_all_that_was_appended() {
     disk.fail_writes(None);
     store.flush().unwrap();
     assert_eq!((store.health().pending, store.health().written), (0, 20));
+}
+
+#[test]
+fn a_commit_that_was_made_though_it_failed_is_not_made_twice() {
+    let mut was_made = false;
+    for syncs in 0.. {
+        let disk = TestDisk::new();
+        let config = unbounded("com.a");
+        let store = disk.open(&manual(), std::slice::from_ref(&config));
+        append(&store, 0, 1..=10);
+        store.flush().unwrap();
+        disk.fail_sync_after(syncs);
+        append(&store, 0, 11..=20);
+        let flushed = store.flush();
+        if !disk.has_failed_sync() {
+            assert!(syncs > 1, "a commit is synced twice");
+            break;
+        }
+        if flushed.is_err() {
+            was_made |= on_disk(&store, &config).2.end == 20;
+            store.flush().unwrap();
+        }
+        assert_eq!(all(&store, 0), numbers(1..=20));
+        let (events, index, row) = on_disk(&store, &config);
+        assert_eq!((events, index, row.end), (20, 20, 20));
+    }
+    assert!(was_made, "the last sync of a commit failed");
 }
 
 #[test]
