@@ -76,6 +76,8 @@ pub(crate) struct Batch {
     pub(crate) runs: Vec<Run>,
     pub(crate) retained: HashMap<String, Vec<Vec<u8>>>,
     pub(crate) schemas: HashMap<String, Option<Vec<u8>>>,
+    /// Events in `runs`, and their bytes.
+    events: usize,
     bytes: usize,
     /// The flushes that were asked for before it was taken: it has all that they are about.
     pub(crate) flushes_asked: u64,
@@ -181,6 +183,7 @@ impl Buffer {
             runs,
             retained: std::mem::take(&mut self.retained),
             schemas: std::mem::take(&mut self.schemas),
+            events: self.events,
             bytes: self.bytes,
             flushes_asked: self.flushes_asked,
         });
@@ -254,7 +257,7 @@ impl Buffer {
     }
 
     fn is_full(&self) -> bool {
-        self.events + self.batch.as_ref().map_or(0, |batch| batch.events()) >= self.events_max
+        self.events + self.batch.as_ref().map_or(0, |batch| batch.events) >= self.events_max
     }
 
     fn has_no_room_for(&self, bytes: usize) -> bool {
@@ -392,11 +395,7 @@ impl Run {
 impl Batch {
     /// How many changes there are in it.
     pub(crate) fn len(&self) -> u64 {
-        (self.events() + self.retained.len() + self.schemas.len()) as u64
-    }
-
-    fn events(&self) -> usize {
-        self.runs.iter().map(|run| run.events.len()).sum()
+        (self.events + self.retained.len() + self.schemas.len()) as u64
     }
 }
 
