@@ -24,11 +24,13 @@
 //! - A panic ends the connection that met it, never the process.
 
 mod admission;
+mod certificate;
 pub mod clock;
 mod config;
 mod connection;
 mod error;
 mod heartbeat;
+mod here;
 mod http;
 mod lane;
 mod listener;
@@ -43,6 +45,7 @@ pub use config::{
     ConnectionLimits, Endpoint, HttpConfig, Keepalive, ListenerConfig, RawSocketConfig, WebSocketConfig,
 };
 pub use error::{ListenError, TlsError};
+pub use here::transport_here;
 pub use http::{HttpExchange, HttpHandler, HttpStream};
 pub use listener::Listener;
 pub use socket::{LocalAddress, PeerAddress};

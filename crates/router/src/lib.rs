@@ -48,7 +48,10 @@ mod worker;
 pub use broker::Subscription;
 pub use config::{Limits, RealmConfig, RouterConfig};
 pub use dealer::Registration;
-pub use identity::{ChannelType, Format, Identity, TRUSTED, TlsDetails, TransportDetails};
+pub use identity::{
+    ChannelType, Format, HttpDetails, HttpHeaders, Identity, PeerCertificate, TRUSTED, TlsDetails,
+    TransportDetails,
+};
 pub use link::{Flow, Link};
 pub use outbox::Output;
 pub use peer::Peer;

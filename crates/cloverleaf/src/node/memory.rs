@@ -16,9 +16,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use client::{Link, LinkError};
-use listeners::clock;
+use listeners::{clock, transport_here};
 use router::decision::Authenticator;
-use router::{ChannelType, Flow, Format, Millis, Output, Router, TransportDetails, Turn, Worker};
+use router::{ChannelType, Flow, Format, Millis, Output, Router, Turn, Worker};
 use tokio::time::Instant;
 use transport::Framing;
 use wamp::Serializer;
@@ -50,7 +50,7 @@ impl MemoryLink {
     pub(crate) fn new(router: &Arc<Router>, authenticator: Arc<dyn Authenticator>) -> Self {
         let format = Format { serializer: SERIALIZER, framing: Framing::None };
         let peer = format!("process:{}", std::process::id());
-        let transport = TransportDetails::new(ChannelType::Memory, &peer);
+        let transport = transport_here(ChannelType::Memory, &peer);
         let now = clock::now();
         let link = router::Link::new(router, format, usize::MAX, transport, now);
         MemoryLink {
