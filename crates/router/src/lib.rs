@@ -25,6 +25,7 @@ mod broker;
 pub mod config;
 mod dealer;
 pub mod decision;
+mod details;
 pub mod edges;
 mod history;
 mod identity;
