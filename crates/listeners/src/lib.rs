@@ -28,6 +28,7 @@ mod certificate;
 pub mod clock;
 mod config;
 mod connection;
+mod edges;
 mod error;
 mod heartbeat;
 mod here;
@@ -44,6 +45,7 @@ mod tls;
 pub use config::{
     ConnectionLimits, Endpoint, HttpConfig, Keepalive, ListenerConfig, RawSocketConfig, WebSocketConfig,
 };
+pub use edges::{ServiceOptions, ServiceThreads, SystemClock, in_turn};
 pub use error::{ListenError, TlsError};
 pub use here::transport_here;
 pub use http::{HttpExchange, HttpHandler, HttpStream};
