@@ -76,7 +76,7 @@ impl Role {
         };
         let is_pierced = action == Action::Register && self.is_pierced(uri, policy);
         match rule {
-            None => Decision { allow: self.default && !is_pierced, disclose: false },
+            None => Decision { allow: self.default && !is_pierced, ..Decision::default() },
             Some(rule) => Decision {
                 allow: action.is_in(rule.allow) && !is_pierced,
                 disclose: match action {
@@ -84,6 +84,7 @@ impl Role {
                     Action::Publish => rule.disclose_publisher,
                     Action::Register | Action::Subscribe => false,
                 },
+                validate: rule.validate && action != Action::Subscribe,
             },
         }
     }

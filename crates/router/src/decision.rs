@@ -56,6 +56,31 @@ pub struct Decision {
     pub allow: bool,
     /// Whether the session that does it is disclosed to the other side.
     pub disclose: bool,
+    /// Whether the payload has to be as the topic or procedure is declared; of REGISTER: the payloads of results.
+    pub validate: bool,
+}
+
+/// The decisions that a message waited for, in the order in which they are asked for when it is handled once more.
+#[derive(Debug)]
+pub(crate) struct Decided<'d> {
+    answers: std::slice::Iter<'d, Option<Decision>>,
+    is_repeat: bool,
+}
+
+impl<'d> Decided<'d> {
+    pub(crate) fn new(answers: &'d [Option<Decision>]) -> Self {
+        Decided { answers: answers.iter(), is_repeat: !answers.is_empty() }
+    }
+
+    /// Whether the message was handled before, up to where it had to wait.
+    pub(crate) fn is_repeat(&self) -> bool {
+        self.is_repeat
+    }
+
+    /// The next decision, if it is there already; `Some(None)`: it could not be found out.
+    pub(crate) fn next(&mut self) -> Option<Option<Decision>> {
+        self.answers.next().copied()
+    }
 }
 
 /// Decides for a role what its static rules don't.

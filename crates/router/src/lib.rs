@@ -10,8 +10,11 @@
 //! | [`decision`], `authorize`, [`authenticate`] | who somebody is, what they may do, and how input waits for that |
 //! | `broker` | from PUBLISH to EVENT |
 //! | `dealer` | from CALL to RESULT |
-//! | `index`, `roster` | who is at a URI, and who are they |
+//! | `index`, `roster`, `table` | who is at a URI, and who are they; things by their ids |
 //! | `peer`, `outbox`, `pool` | the mailbox: what waits for one session, and how much of it may |
+//! | [`meta`] | the service session: what the router tells of itself, and lets be changed |
+//! | `history`, [`store`] | what is kept of events, schemas and retained events, and where |
+//! | [`edges`] | what the router has to be given: a clock, threads, stores |
 //! | `worker` | what one thread keeps between turns: caches, scratch, randomness |
 //! | `lock` | the order of locks |
 //!
@@ -32,6 +35,7 @@ mod identity;
 mod index;
 mod link;
 mod lock;
+pub mod meta;
 mod outbox;
 mod peer;
 mod pool;
@@ -40,7 +44,9 @@ mod rejection;
 mod roster;
 mod router;
 mod session;
+mod sessions;
 pub mod store;
+mod table;
 mod time;
 mod timestamp;
 mod violation;
@@ -49,6 +55,7 @@ mod worker;
 pub use broker::Subscription;
 pub use config::{Limits, RealmConfig, RouterConfig};
 pub use dealer::Registration;
+pub use edges::Edges;
 pub use identity::{
     ChannelType, Format, HttpDetails, HttpHeaders, Identity, PeerCertificate, TRUSTED, TlsDetails,
     TransportDetails,

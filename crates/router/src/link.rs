@@ -26,14 +26,16 @@ use wamp::{Payload, SessionId, error_uri};
 use crate::authenticate::Anonymous;
 use crate::authorize::Role;
 use crate::decision::{
-    Asker, Authenticator, Decision, Exchange, HelloRequest, Outcome, Resolution, Step, Ticket, Waiting,
+    Asker, Authenticator, Decided, Decision, Exchange, HelloRequest, Outcome, Resolution, Step, Ticket,
+    Waiting,
 };
 use crate::identity::{Format, Identity, TransportDetails};
 use crate::outbox::{Outbox, Output};
 use crate::peer::{Ending, Peer};
-use crate::realm::{NotAdded, Realm};
-use crate::router::{Router, announced_roles};
+use crate::realm::Realm;
+use crate::router::Router;
 use crate::session::{Reaction, Session};
+use crate::sessions::NotAdded;
 use crate::time::Millis;
 use crate::violation::Violation;
 use crate::worker::Turn;
@@ -112,11 +114,20 @@ struct Joining {
 
 #[derive(Debug)]
 struct Deferred {
-    /// The message that waits for the answer to this ticket; none while a HELLO does.
-    message: Option<(u64, Vec<u8>)>,
+    /// The message that waits for an answer; none while a HELLO does.
+    message: Option<Undecided>,
     behind: VecDeque<Vec<u8>>,
     bytes: usize,
     deadline: Millis,
+}
+
+/// A message that waits for a decision.
+#[derive(Debug)]
+struct Undecided {
+    ticket: u64,
+    message: Vec<u8>,
+    /// The decisions that it has waited for before.
+    decided: Vec<Option<Decision>>,
 }
 
 impl Link {
@@ -188,7 +199,7 @@ impl Link {
         if self.deferred.is_some() {
             return self.receive_deferred(message, turn);
         }
-        self.handle(message, None, turn)
+        self.handle(message, &[], turn)
     }
 
     /// The transport's framing was broken, or a message was too long: ABORT, and the end.
@@ -213,7 +224,7 @@ impl Link {
             State::Establishing | State::Leaving | State::Closed => return Flow::Continue,
         };
         match ending {
-            Some(Ending::Goodbye { reason, message }) => return self.say_goodbye(reason, message, turn),
+            Some(Ending::Goodbye { reason, message, .. }) => return self.say_goodbye(reason, message, turn),
             Some(Ending::SlowConsumer { queued }) => return self.cut_off(queued, turn),
             Some(Ending::Closed) | None => {}
         }
@@ -238,7 +249,7 @@ impl Link {
         }
         if self.deferred.as_ref().is_some_and(|deferred| deferred.deadline <= turn.now) {
             let number =
-                self.deferred.as_ref().and_then(|deferred| deferred.message.as_ref()).map(|(id, _)| *id);
+                self.deferred.as_ref().and_then(|deferred| deferred.message.as_ref()).map(|it| it.ticket);
             let (number, outcome) = match number {
                 Some(number) => (number, Outcome::Authorized(None)),
                 None => (self.joining_ticket(), Outcome::Authenticated(no_answer())),
@@ -303,9 +314,10 @@ impl Link {
         self.state = State::Closed;
     }
 
-    fn handle(&mut self, message: &[u8], decided: Option<Option<Decision>>, turn: &mut Turn<'_>) -> Flow {
+    /// `decided`: the decisions that the message has waited for.
+    fn handle(&mut self, message: &[u8], decided: &[Option<Decision>], turn: &mut Turn<'_>) -> Flow {
         let reaction = match &mut self.state {
-            State::Established(session) => session.handle(message, decided, turn),
+            State::Established(session) => session.handle(message, Decided::new(decided), turn),
             State::Establishing => return self.establish(message, turn),
             State::Authenticating(_) => return self.authenticate(message, turn),
             State::Leaving => return self.leave(message, turn),
@@ -314,7 +326,8 @@ impl Link {
         match reaction {
             Ok(Reaction::Done) => Flow::Continue,
             Ok(Reaction::Wait(ticket)) => {
-                self.defer(Some((ticket, message.to_vec())), turn.now + DECISION_TIMEOUT);
+                let undecided = Undecided { ticket, message: message.to_vec(), decided: decided.to_vec() };
+                self.defer(Some(undecided), turn.now + DECISION_TIMEOUT);
                 Flow::Pause
             }
             Ok(Reaction::Goodbye) => {
@@ -452,7 +465,7 @@ impl Link {
             }
         };
         let details = WelcomeDetails {
-            roles: announced_roles(),
+            roles: realm.announced_roles(),
             agent: self.router.agent.as_deref().map(Cow::Borrowed),
             realm: Some(Cow::Borrowed(realm.name())),
             authid: Some(Cow::Borrowed(&identity.authid)),
@@ -484,7 +497,7 @@ impl Link {
         let peer =
             Peer::new(id, identity, roles, format, self.message_bytes_max, limits, transport, outbox, waker);
         let peer = Arc::new(peer);
-        if let Err(not_added) = realm.add(&peer) {
+        if let Err(not_added) = realm.add(&peer, turn) {
             self.outbox = Outbox::default();
             return match not_added {
                 NotAdded::Full => {
@@ -602,7 +615,7 @@ impl Link {
         }
     }
 
-    fn defer(&mut self, message: Option<(u64, Vec<u8>)>, deadline: Millis) {
+    fn defer(&mut self, message: Option<Undecided>, deadline: Millis) {
         let deferred = self.deferred.get_or_insert_with(|| {
             Box::new(Deferred { message: None, behind: VecDeque::new(), bytes: 0, deadline })
         });
@@ -623,7 +636,7 @@ impl Link {
                 _ => false,
             };
             if overtakes {
-                return self.handle(message, None, turn);
+                return self.handle(message, &[], turn);
             }
         }
         if kind == Some(MessageType::Abort) {
@@ -655,8 +668,9 @@ impl Link {
                 }
                 let Some(deferred) = &mut self.deferred else { return Flow::Continue };
                 match deferred.message.take() {
-                    Some((ticket, message)) if ticket == number => {
-                        self.handle(&message, Some(decision), turn)
+                    Some(Undecided { ticket, message, mut decided }) if ticket == number => {
+                        decided.push(decision);
+                        self.handle(&message, &decided, turn)
                     }
                     other => {
                         // An answer that came too late, to a question that is settled.
@@ -680,7 +694,7 @@ impl Link {
         let Some(deferred) = self.deferred.take() else { return Flow::Continue };
         let mut behind = deferred.behind;
         while let Some(message) = behind.pop_front() {
-            match self.handle(&message, None, turn) {
+            match self.handle(&message, &[], turn) {
                 Flow::Continue => {}
                 flow => {
                     if let Some(deferred) = &mut self.deferred {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use transport::Framing;
 use wamp::message::Message;
 use wamp::role::ClientRoles;
+use wamp::value::Dict;
 use wamp::{RegistrationId, SessionId, SubscriptionId};
 
 use crate::broker::Membership;
@@ -22,6 +23,7 @@ use crate::dealer::{Callee, Calls, Invocations};
 use crate::decision::Resolution;
 use crate::identity::{Format, Identity, Origin, TransportDetails};
 use crate::lock::lock;
+use crate::meta::Testaments;
 use crate::outbox::{Frame, Outbox, Output, TooLong};
 use crate::time::Millis;
 use crate::worker::Turn;
@@ -44,11 +46,21 @@ pub struct Peer {
     pub(crate) holdings: Mutex<Holdings>,
 }
 
-/// What a session subscribed to and registered.
+/// What a session subscribed to and registered, and what it leaves behind.
 #[derive(Debug, Default)]
 pub(crate) struct Holdings {
     pub(crate) subscriptions: HashMap<SubscriptionId, Arc<Membership>>,
     pub(crate) registrations: HashMap<RegistrationId, Arc<Callee>>,
+    /// What few sessions have.
+    pub(crate) estate: Option<Box<Estate>>,
+}
+
+/// What was added to a session through the meta API.
+#[derive(Debug, Default)]
+pub(crate) struct Estate {
+    pub(crate) testaments: Testaments,
+    /// Details beside those that every session has.
+    pub(crate) details: Dict,
 }
 
 /// Everything about a session that other threads change, under one lock.
@@ -60,6 +72,8 @@ pub(crate) struct Mailbox {
     dirty: bool,
     /// Set by whoever ends the session; nothing is accepted from then on but what the owner itself appends.
     ending: Option<Ending>,
+    /// The end is not to be told of by testaments and meta events of sessions (MSE-13).
+    ends_quietly: bool,
     /// When the peer last took bytes.
     drained_at: Millis,
     /// Events dropped because of [`SlowConsumer::Drop`] or of the peer's message limit.
@@ -72,8 +86,8 @@ pub(crate) struct Mailbox {
 /// Why a session ends that didn't ask for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// GOODBYE with a reason and a message.
-    Goodbye { reason: Cow<'static, str>, message: Option<String> },
+    /// GOODBYE with a reason and a message; quietly: nobody is told of it, by testament or meta event.
+    Goodbye { reason: Cow<'static, str>, message: Option<String>, quietly: bool },
     /// It doesn't read what it is sent.
     SlowConsumer { queued: usize },
     /// Its own task is done with it.
@@ -193,6 +207,7 @@ impl Peer {
         if mailbox.ending.is_some() {
             return false;
         }
+        mailbox.ends_quietly = matches!(ending, Ending::Goodbye { quietly: true, .. });
         mailbox.ending = Some(ending);
         let waker = mailbox.waker.clone();
         drop(mailbox);
@@ -240,6 +255,10 @@ impl Mailbox {
 
     pub(crate) fn ending(&self) -> Option<&Ending> {
         self.ending.as_ref()
+    }
+
+    pub(crate) fn ends_quietly(&self) -> bool {
+        self.ends_quietly
     }
 
     /// Refuses everything from now on; the outbox goes back to the connection.

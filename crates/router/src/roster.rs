@@ -57,6 +57,10 @@ impl<M> Roster<M> {
         lock(&self.inner).members.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.inner).members.len()
+    }
+
     pub(crate) fn list(&self) -> Arc<[Arc<M>]> {
         let mut inner = lock(&self.inner);
         if let Some(list) = &inner.list {

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
-use wamp::role::{Features, RouterRoles};
+use wamp::role::Features;
 use wamp::uri::UriCheck;
 use wamp::{SessionId, error_uri};
 
-use crate::config::{Limits, RealmConfig, RouterConfig};
+use crate::config::{HistoryConfig, Limits, RealmConfig, RouterConfig};
+use crate::edges::Edges;
 use crate::identity::TRUSTED;
 use crate::lock::{read, write};
 use crate::realm::Realm;
@@ -19,6 +20,7 @@ pub struct Router {
     pub(crate) limits: Arc<Limits>,
     pub(crate) agent: Option<String>,
     id_key: [u8; 16],
+    edges: Edges,
     realms: RwLock<HashMap<String, Arc<Realm>>>,
     is_closing: AtomicBool,
 }
@@ -44,6 +46,42 @@ pub enum ConfigError {
     /// A role that only the router itself has.
     #[error("realm {0:?} defines the role \"trusted\", which is the router's own")]
     TrustedRole(String),
+    /// A history of something that can't be.
+    #[error(
+        "realm {realm:?}: event history of {uri:?}: it is not a URI or pattern that could match anything"
+    )]
+    HistoryUri {
+        /// The realm.
+        realm: String,
+        /// The URI.
+        uri: String,
+    },
+    /// Two histories of one topic or pattern.
+    #[error("realm {realm:?}: event history of {uri:?} is there twice")]
+    DuplicateHistory {
+        /// The realm.
+        realm: String,
+        /// The URI.
+        uri: String,
+    },
+    /// A declaration that can't be.
+    #[error("realm {realm:?}: schemas of {name}: {error}")]
+    Schema {
+        /// The realm.
+        realm: String,
+        /// Where the declarations come from.
+        name: String,
+        /// What is wrong with them.
+        error: String,
+    },
+    /// The store of a realm can't be read.
+    #[error("realm {realm:?}: its store can't be read: {error}")]
+    Store {
+        /// The realm.
+        realm: String,
+        /// Why.
+        error: String,
+    },
     /// A permission for something that can't be.
     #[error("realm {realm:?}, role {role:?}: {uri:?} is not a URI or pattern that could match anything")]
     PermissionUri {
@@ -60,16 +98,25 @@ pub enum ConfigError {
 static REALMS: AtomicU64 = AtomicU64::new(1);
 
 impl Router {
+    /// A router with the realms of `config` and nothing beside it: for tests. See [`Edges::default`].
+    ///
+    /// # Errors
+    /// As [`Router::with_edges`].
+    pub fn new(config: RouterConfig) -> Result<Arc<Router>, ConfigError> {
+        Router::with_edges(config, Edges::default())
+    }
+
     /// A router with the realms of `config`.
     ///
     /// # Errors
-    /// The first thing in `config` that cannot be.
-    pub fn new(config: RouterConfig) -> Result<Arc<Router>, ConfigError> {
+    /// The first thing in `config` that cannot be, or a store that can't be read.
+    pub fn with_edges(config: RouterConfig, edges: Edges) -> Result<Arc<Router>, ConfigError> {
         let router = Router {
             limits: Arc::new(config.limits),
             agent: config.agent,
             // The same ids for the same subscriptions, after a restart too.
             id_key: *b"cloverleaf.ids.1",
+            edges,
             realms: RwLock::default(),
             is_closing: AtomicBool::new(false),
         };
@@ -91,7 +138,7 @@ impl Router {
         }
         let name = config.name.clone();
         let number = REALMS.fetch_add(1, Ordering::Relaxed);
-        let realm = Arc::new(Realm::new(number, self.id_key, config, &self.limits));
+        let realm = Realm::new(number, self.id_key, config, &self.limits, &self.edges)?;
         realms.insert(name, Arc::clone(&realm));
         Ok(realm)
     }
@@ -142,40 +189,44 @@ impl Router {
     }
 }
 
-/// What a router of this version announces: all it implements, and nothing else (FEA-01 to FEA-04).
-pub(crate) fn announced_roles() -> RouterRoles {
-    RouterRoles {
-        broker: Some(
-            Features::PUBLISHER_IDENTIFICATION
-                | Features::PUBLICATION_TRUSTLEVELS
-                | Features::PATTERN_BASED_SUBSCRIPTION
-                | Features::PUBLISHER_EXCLUSION
-                | Features::SUBSCRIBER_BLACKWHITE_LISTING
-                | Features::SUBSCRIPTION_REVOCATION
-                | Features::EVENT_RETENTION
-                | Features::SHARDED_SUBSCRIPTION
-                | Features::PAYLOAD_PASSTHRU_MODE,
-        ),
-        dealer: Some(
-            Features::PROGRESSIVE_CALL_RESULTS
-                | Features::PROGRESSIVE_CALL_INVOCATIONS
-                | Features::CALL_TIMEOUT
-                | Features::CALL_CANCELING
-                | Features::CALL_REROUTE
-                | Features::CALLER_IDENTIFICATION
-                | Features::CALL_TRUSTLEVELS
-                | Features::PATTERN_BASED_REGISTRATION
-                | Features::SHARED_REGISTRATION
-                | Features::REGISTRATION_REVOCATION
-                | Features::PAYLOAD_PASSTHRU_MODE,
-        ),
-    }
-}
+/// What the broker of every realm announces.
+pub(crate) const BROKER: Features = Features::PUBLISHER_IDENTIFICATION
+    .with(Features::PUBLICATION_TRUSTLEVELS)
+    .with(Features::PATTERN_BASED_SUBSCRIPTION)
+    .with(Features::PUBLISHER_EXCLUSION)
+    .with(Features::SUBSCRIBER_BLACKWHITE_LISTING)
+    .with(Features::SUBSCRIPTION_REVOCATION)
+    .with(Features::EVENT_RETENTION)
+    .with(Features::SHARDED_SUBSCRIPTION)
+    .with(Features::PAYLOAD_PASSTHRU_MODE);
+
+/// What the dealer of every realm announces.
+pub(crate) const DEALER: Features = Features::PROGRESSIVE_CALL_RESULTS
+    .with(Features::PROGRESSIVE_CALL_INVOCATIONS)
+    .with(Features::CALL_TIMEOUT)
+    .with(Features::CALL_CANCELING)
+    .with(Features::CALL_REROUTE)
+    .with(Features::CALLER_IDENTIFICATION)
+    .with(Features::CALL_TRUSTLEVELS)
+    .with(Features::PATTERN_BASED_REGISTRATION)
+    .with(Features::SHARED_REGISTRATION)
+    .with(Features::REGISTRATION_REVOCATION)
+    .with(Features::PAYLOAD_PASSTHRU_MODE);
 
 fn check_realm(config: &RealmConfig) -> Result<(), ConfigError> {
     let realm = config.name.clone();
     if !UriCheck::Loose.is_valid(&realm) {
         return Err(ConfigError::RealmName(realm));
+    }
+    for (index, history) in config.history.iter().enumerate() {
+        let uri = history.uri.clone();
+        if !UriCheck::Loose.is_valid_pattern(&uri, history.match_policy) {
+            return Err(ConfigError::HistoryUri { realm, uri });
+        }
+        let is_same = |other: &HistoryConfig| other.uri == uri && other.match_policy == history.match_policy;
+        if config.history[..index].iter().any(is_same) {
+            return Err(ConfigError::DuplicateHistory { realm, uri });
+        }
     }
     for (index, role) in config.roles.iter().enumerate() {
         if role.name == TRUSTED {

@@ -8,6 +8,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use schema::Part;
 use wamp::message::{
     Call, Error, Message, MessageType, Passthru, Publish, Published, Register, Subscribe, Yield,
 };
@@ -17,8 +18,9 @@ use wamp::{MatchPolicy, Payload, RequestId, error_uri, uri};
 use crate::authorize::Role;
 use crate::broker::{Broker, Terms};
 use crate::config::RequestIds;
-use crate::dealer;
-use crate::decision::{Action, Asker, AuthorizationRequest, Decision, Ticket};
+use crate::dealer::{self, CallTerms};
+use crate::decision::{Action, Asker, AuthorizationRequest, Authorizer, Decided, Decision, Ticket};
+use crate::meta::{self, MetaApi, Prepared, Procedure};
 use crate::peer::Peer;
 use crate::realm::Realm;
 use crate::rejection::Rejection;
@@ -98,14 +100,14 @@ impl Session {
         }
     }
 
-    /// Handles one message. `decided`: the answer that it waited for, when it is handled for the second time.
+    /// Handles one message. `decided`: the decisions that it waited for, when it is handled again.
     ///
     /// # Errors
     /// [`Violation`]: the session has to end with ABORT.
     pub(crate) fn handle(
         &mut self,
         bytes: &[u8],
-        decided: Option<Option<Decision>>,
+        mut decided: Decided<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<Reaction, Violation> {
         let message = match Message::decode(self.peer.format.serializer, bytes) {
@@ -123,23 +125,30 @@ impl Session {
         let (kind, request) = (message.message_type(), request_of(&message));
         if let Some(request) = request
             && kind != MessageType::Call
-            && decided.is_none()
+            && !decided.is_repeat()
         {
             self.check_request(request, kind)?;
         }
+        let changes = matches!(
+            kind,
+            MessageType::Subscribe
+                | MessageType::Unsubscribe
+                | MessageType::Register
+                | MessageType::Unregister
+        );
         let acknowledged = !matches!(&message, Message::Publish(publish) if !publish.options.acknowledge);
         let result = match message {
-            Message::Publish(publish) => self.publish(publish, decided, turn),
-            Message::Subscribe(subscribe) => self.subscribe(&subscribe, decided, turn),
+            Message::Publish(publish) => self.publish(publish, &mut decided, turn),
+            Message::Subscribe(subscribe) => self.subscribe(&subscribe, &mut decided, turn),
             Message::Unsubscribe(unsubscribe) => {
                 self.realm.broker.unsubscribe(&self.peer, &unsubscribe, turn).map_err(Refusal::from)
             }
-            Message::Call(call) => self.call(call, decided, turn),
+            Message::Call(call) => self.call(call, &mut decided, turn),
             Message::Cancel(cancel) => {
                 self.realm.dealer.cancel(&self.peer, &cancel, turn);
                 Ok(())
             }
-            Message::Register(register) => self.register(&register, decided, turn),
+            Message::Register(register) => self.register(&register, &mut decided, turn),
             Message::Unregister(unregister) => {
                 self.realm.dealer.unregister(&self.peer, &unregister, turn).map_err(Refusal::from)
             }
@@ -162,6 +171,9 @@ impl Session {
             | Message::Interrupt(_)
             | Message::EventReceived(_) => return unexpected(kind),
         };
+        if changes {
+            self.realm.publish_events(turn);
+        }
         match (result, request) {
             (Ok(()), _) => Ok(Reaction::Done),
             (Err(Refusal::Violated(violation)), _) => Err(violation),
@@ -229,7 +241,7 @@ impl Session {
     fn publish(
         &self,
         mut publish: Publish<'_>,
-        decided: Option<Option<Decision>>,
+        decided: &mut Decided<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Publish, ClientRole::Publisher, "publisher")?;
@@ -243,9 +255,11 @@ impl Session {
             ClientRole::Publisher,
         )?;
         let decision = self.authorize(Action::Publish, &publish.topic, MatchPolicy::Exact, decided, turn)?;
+        self.validate(decision, Part::Event, &publish.topic, &publish.payload)?;
         let terms = Terms {
             disclose: self.disclose(decision, disclose_me)?,
             trustlevel: self.realm.trustlevel(&publish.topic, &self.peer.identity.authrole),
+            hide_from: None,
         };
         let (request, acknowledge) = (publish.request, publish.options.acknowledge);
         let publication = self.realm.broker.publish(&self.peer.origin(), publish, terms, turn)?;
@@ -258,7 +272,7 @@ impl Session {
     fn subscribe(
         &self,
         subscribe: &Subscribe<'_>,
-        decided: Option<Option<Decision>>,
+        decided: &mut Decided<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Subscribe, ClientRole::Subscriber, "subscriber")?;
@@ -274,7 +288,7 @@ impl Session {
     fn register(
         &self,
         register: &Register<'_>,
-        decided: Option<Option<Decision>>,
+        decided: &mut Decided<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Register, ClientRole::Callee, "callee")?;
@@ -284,14 +298,14 @@ impl Session {
         if register.options.disclose_caller && !self.realm.config.allow_disclose_me {
             return Err(disclosure_disallowed().into());
         }
-        self.authorize(Action::Register, &register.procedure, policy, decided, turn)?;
-        Ok(self.realm.dealer.register(&self.peer, register, turn)?)
+        let decision = self.authorize(Action::Register, &register.procedure, policy, decided, turn)?;
+        Ok(self.realm.dealer.register(&self.peer, register, decision.validate, turn)?)
     }
 
     fn call(
         &mut self,
         mut call: Call<'_>,
-        decided: Option<Option<Decision>>,
+        decided: &mut Decided<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Call, ClientRole::Caller, "caller")?;
@@ -301,7 +315,7 @@ impl Session {
             let feature = "progressive_call_invocations";
             return Err(Violation::FeatureNotAnnounced { message: MessageType::Call, feature }.into());
         }
-        if decided.is_none() {
+        if !decided.is_repeat() {
             if self.realm.dealer.continue_call(&self.peer, &call, turn) {
                 return Ok(());
             }
@@ -328,9 +342,63 @@ impl Session {
             ClientRole::Caller,
         )?;
         let decision = self.authorize(Action::Call, &call.procedure, MatchPolicy::Exact, decided, turn)?;
+        self.validate(decision, Part::Call, &call.procedure, &call.payload)?;
         let disclose = self.disclose(decision, call.options.disclose_me)?;
         let terms = self.realm.call_terms(&call.procedure, &self.peer, disclose, call.options.timeout);
+        if let Some(procedure) = self.realm.service_procedure(&call.procedure) {
+            return self.serve(procedure, &call, terms, decided, turn);
+        }
         Ok(self.realm.dealer.call(&self.peer, &call, terms, turn)?)
+    }
+
+    /// Answers a call of a meta procedure, in this turn or soon.
+    fn serve(
+        &self,
+        procedure: Procedure,
+        call: &Call<'_>,
+        terms: CallTerms,
+        decided: &mut Decided<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Refusal> {
+        if call.options.progress || call.options.passthru.ppt_scheme().is_some() {
+            let why = "a meta procedure takes one CALL, with arguments that the router can read";
+            return Err(Rejection::new(error_uri::FEATURE_NOT_SUPPORTED).because(why).into());
+        }
+        let api = MetaApi::of_session(&self.realm, &self.peer, &self.role);
+        let Prepared { needs, work } = meta::prepare(procedure, &call.payload, &api)?;
+        let decision = match needs {
+            Some((action, uri, policy)) => self.authorize(action, &uri, policy, decided, turn)?,
+            None => Decision::default(),
+        };
+        let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
+        let (realm, call) = (Arc::clone(&self.realm), Arc::clone(&begun));
+        let serve = move |turn: &mut Turn<'_>| {
+            let answer = work(&api, decision, turn);
+            let mut buffer = Vec::new();
+            let payload = answer.map(|answer| answer.payload(call.serializer(), &mut buffer));
+            realm.dealer.answer_service(&call, payload, turn);
+        };
+        let Some(background) = self.realm.background.as_ref().filter(|_| procedure.is_long()) else {
+            serve(turn);
+            return Ok(());
+        };
+        if background.run(Box::new(serve)).is_err() {
+            let why = "too many calls of meta procedures wait already";
+            let rejection = Rejection::new(error_uri::UNAVAILABLE).because(why);
+            self.realm.dealer.answer_service(&begun, Err(rejection), turn);
+        }
+        Ok(())
+    }
+
+    /// Whether a payload is as declared, where the role's permission asks for that (REF-05).
+    fn validate(
+        &self,
+        decision: Decision,
+        part: Part,
+        uri: &str,
+        payload: &Payload<'_>,
+    ) -> Result<(), Rejection> {
+        if decision.validate { self.realm.schemas.check(uri, part, payload) } else { Ok(()) }
     }
 
     fn yielded(&self, mut message: Yield<'_>, turn: &mut Turn<'_>) -> Result<(), Violation> {
@@ -435,29 +503,39 @@ impl Session {
         Ok(asked || decision.disclose || self.peer.identity.is_trusted())
     }
 
+    /// Asks the role's authorizer, who answers now or later.
+    fn ask(
+        &self,
+        authorizer: &Arc<dyn Authorizer>,
+        action: Action,
+        uri: &str,
+        match_policy: MatchPolicy,
+    ) -> Result<Decision, Refusal> {
+        let number = self.tickets.get() + 1;
+        self.tickets.set(number);
+        let ticket = Ticket::new(number, Asker::Session(Arc::downgrade(&self.peer)));
+        let (session, identity) = (self.peer.id, &self.peer.identity);
+        let request = AuthorizationRequest { session, identity, action, uri, match_policy };
+        authorizer.authorize(&request, ticket).ok_or(Refusal::Waiting(number))
+    }
+
     /// What the role's rules say, or its authorizer.
     fn authorize(
         &self,
         action: Action,
         uri: &str,
         match_policy: MatchPolicy,
-        decided: Option<Option<Decision>>,
+        decided: &mut Decided<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<Decision, Refusal> {
         let identity = &self.peer.identity;
         let decision = if identity.is_trusted() {
-            Decision { allow: true, disclose: true }
-        } else if let Some(decided) = decided {
-            decided.ok_or_else(|| {
-                Rejection::new(error_uri::AUTHORIZATION_FAILED).because("the authorizer gave no answer")
-            })?
+            Decision { allow: true, disclose: true, validate: false }
         } else if let Some(authorizer) = self.role.authorizer() {
-            let number = self.tickets.get() + 1;
-            self.tickets.set(number);
-            let ticket = Ticket::new(number, Asker::Session(Arc::downgrade(&self.peer)));
-            let session = self.peer.id;
-            let request = AuthorizationRequest { session, identity, action, uri, match_policy };
-            authorizer.authorize(&request, ticket).ok_or(Refusal::Waiting(number))?
+            match decided.next() {
+                Some(decided) => decided.ok_or_else(undecided)?,
+                None => self.ask(authorizer, action, uri, match_policy)?,
+            }
         } else if match_policy == MatchPolicy::Exact {
             self.role.decide_cached(action, uri, &mut turn.worker.decisions)
         } else {
@@ -469,6 +547,10 @@ impl Session {
         let why = format!("role {:?} may not {} <{uri}>", identity.authrole, action.name());
         Err(Rejection::new(error_uri::NOT_AUTHORIZED).because(why).into())
     }
+}
+
+fn undecided() -> Rejection {
+    Rejection::new(error_uri::AUTHORIZATION_FAILED).because("the authorizer gave no answer")
 }
 
 fn disclosure_disallowed() -> Rejection {

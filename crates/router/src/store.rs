@@ -25,9 +25,9 @@ pub trait Store: Debug + Send + Sync {
 
     /// Appends an event to the history of this number, an index into [`crate::RealmConfig::history`].
     ///
-    /// Events of one history come in the order in which the broker forwarded them, with timestamps that never decrease
-    /// within one process; a store makes them so across processes too. What is over the bounds of the history is
-    /// trimmed, oldest first.
+    /// Events of one history come in the order in which they are kept. Their timestamps may run backwards, as clocks are
+    /// set and threads overtake each other; a store raises those that do, by [`StoredEvent::at`], so that in a history
+    /// they never decrease (HIS-20). What is over the bounds of the history is trimmed, oldest first.
     fn append(&self, history: usize, event: Arc<StoredEvent>);
 
     /// Shows `visit` the events of a history within `range`, until it breaks. May block; not called where routing is
@@ -36,6 +36,11 @@ pub trait Store: Debug + Send + Sync {
     /// # Errors
     /// The store can't be read, or a publication that bounds the range isn't there.
     fn read(&self, history: usize, range: &EventRange, visit: &mut Visit<'_>) -> Result<(), StoreError>;
+
+    /// Whether it outlives the process: to one that doesn't, what the router has in memory needn't be told.
+    fn is_durable(&self) -> bool {
+        true
+    }
 
     /// Keeps the retained events of a topic, encoded, in place of those before; none: the topic has none any more.
     fn keep_retained(&self, topic: &str, events: Vec<Vec<u8>>);

@@ -54,7 +54,7 @@ impl Undecided {
     #[track_caller]
     pub fn answer(&self, allow: bool) {
         let (_, ticket) = self.take();
-        ticket.resolve(Outcome::Authorized(Some(Decision { allow, disclose: false })));
+        ticket.resolve(Outcome::Authorized(Some(Decision { allow, ..Decision::default() })));
     }
 
     /// How many questions have no answer.

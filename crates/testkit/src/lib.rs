@@ -27,6 +27,7 @@
 //! *Invariants*: the same script gives the same messages, ids included: randomness comes from fixed seeds, time from
 //! [`Net::advance`]. Everything here panics at what it doesn't expect, and says what it expected: it is for tests only.
 
+mod clock;
 mod connection;
 pub mod decide;
 mod net;
@@ -37,6 +38,7 @@ mod setup;
 mod unframe;
 pub mod vectors;
 
+pub use clock::FakeClock;
 pub use connection::{Connection, Wire};
 pub use net::{Client, Net};
 pub use received::{IntoValue, Received};

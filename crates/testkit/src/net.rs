@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use router::{Millis, Realm, Router, RouterConfig, Turn, Worker};
+use router::{Edges, Millis, Realm, RealmConfig, Router, RouterConfig, Turn, Worker};
 use wamp::SessionId;
 
+use crate::clock::FakeClock;
 use crate::connection::Connection;
 use crate::pattern;
 use crate::received::{IntoValue, Received};
@@ -22,6 +23,7 @@ pub struct Client(usize);
 #[derive(Debug)]
 pub struct Net {
     router: Arc<Router>,
+    clock: Arc<FakeClock>,
     workers: Vec<Worker>,
     now: Millis,
     connections: Vec<Slot>,
@@ -42,14 +44,30 @@ impl Net {
     /// # Panics
     /// There can't be one.
     pub fn new(config: RouterConfig) -> Self {
-        let router = Router::new(config).expect("a configuration that can be");
+        Self::with_edges(config, Edges::default())
+    }
+
+    /// A router of this configuration with stores and threads, but for the clock, which is the net's own.
+    ///
+    /// # Panics
+    /// There can't be one.
+    pub fn with_edges(config: RouterConfig, edges: Edges) -> Self {
+        let clock = Arc::new(FakeClock::default());
+        let edges = Edges { clock: Arc::clone(&clock) as Arc<_>, ..edges };
+        let router = Router::with_edges(config, edges).expect("a configuration that can be");
         // Not 0: a test that forgets to add to a moment should fail.
-        Net { router, workers: Vec::new(), now: Millis(1_000_000), connections: Vec::new() }
+        Net { router, clock, workers: Vec::new(), now: Millis(1_000_000), connections: Vec::new() }
     }
 
     /// A router with the realm `realm1` in which anonymous clients may do everything.
     pub fn open() -> Self {
         Self::new(RouterConfig::default())
+    }
+
+    /// The same realm without a meta API: what matches everything gets what the clients publish, and nothing else.
+    pub fn without_meta_api() -> Self {
+        let realm = RealmConfig { meta_api: false, ..RealmConfig::open("realm1") };
+        Self::new(RouterConfig { realms: vec![realm], ..RouterConfig::default() })
     }
 
     /// A client that is about to connect.
@@ -159,6 +177,7 @@ impl Net {
     /// Time passes. Deadlines on the way are met in their order.
     pub fn advance(&mut self, duration: Duration) {
         let end = self.now + duration;
+        self.clock.advance(duration);
         loop {
             let next = self.connections.iter().filter_map(|slot| slot.connection.next_deadline()).min();
             match next {
@@ -174,6 +193,14 @@ impl Net {
             self.settle();
         }
         self.now = end;
+    }
+
+    /// The router kills the client's session.
+    pub fn kill(&mut self, client: Client, reason: Option<&str>, message: Option<&str>) -> bool {
+        let session = self.session_id(client);
+        self.elsewhere(|router, turn| {
+            router.realms().iter().any(|realm| realm.kill(session, reason, message, turn))
+        })
     }
 
     /// The client's transport is lost without a word.
@@ -251,6 +278,11 @@ impl Net {
     /// The client's connection.
     pub fn connection(&mut self, client: Client) -> &mut Connection {
         &mut self.slot(client).connection
+    }
+
+    /// What time of day it is.
+    pub fn clock(&self) -> &FakeClock {
+        &self.clock
     }
 
     /// The router.

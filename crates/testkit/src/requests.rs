@@ -7,7 +7,7 @@ use serde_json::json;
 use wamp::Value;
 
 use crate::net::{Client, Net};
-use crate::received::IntoValue;
+use crate::received::{IntoValue, Received};
 
 impl Net {
     /// The client's next request id.
@@ -110,6 +110,75 @@ impl Net {
     pub fn call_with(&mut self, client: Client, options: impl IntoValue, procedure: &str, text: &str) -> u64 {
         let request = self.request(client);
         self.send(client, message(48, request, options, procedure, Some(text)));
+        request
+    }
+
+    /// CALL with any arguments, and RESULT: the RESULT.
+    ///
+    /// # Panics
+    /// The next message isn't RESULT.
+    #[track_caller]
+    pub fn result(
+        &mut self,
+        client: Client,
+        procedure: &str,
+        args: impl IntoValue,
+        kwargs: impl IntoValue,
+    ) -> Received {
+        let request = self.call_any(client, procedure, args, kwargs);
+        self.expect(client, json!([50, request, "..."]))
+    }
+
+    /// CALL with positional arguments, and RESULT with one: that one.
+    ///
+    /// # Panics
+    /// The next message isn't such a RESULT.
+    #[track_caller]
+    pub fn value(&mut self, client: Client, procedure: &str, args: impl IntoValue) -> Value {
+        let result = self.result(client, procedure, args, json!({}));
+        match result.value().as_list().and_then(|elements| elements.get(3)?.as_list()) {
+            Some([value]) => value.clone(),
+            _ => panic!("{procedure} answered {result}, expected one argument"),
+        }
+    }
+
+    /// CALL with any arguments, and ERROR with this URI and one sentence: the sentence.
+    ///
+    /// # Panics
+    /// The next message isn't such an ERROR.
+    #[track_caller]
+    pub fn error(
+        &mut self,
+        client: Client,
+        procedure: &str,
+        args: impl IntoValue,
+        kwargs: impl IntoValue,
+        error: &str,
+    ) -> String {
+        let request = self.call_any(client, procedure, args, kwargs);
+        let answer = self.expect(client, json!([8, 48, request, {}, error, ["_"]]));
+        let sentence = answer.at(5).as_list().and_then(|args| args.first()?.as_str());
+        sentence.unwrap_or_else(|| panic!("{answer} says nothing")).to_owned()
+    }
+
+    fn call_any(
+        &mut self,
+        client: Client,
+        procedure: &str,
+        args: impl IntoValue,
+        kwargs: impl IntoValue,
+    ) -> u64 {
+        let request = self.request(client);
+        let options = Value::Map(wamp::value::Dict::new());
+        let elements = vec![
+            48u64.into(),
+            request.into(),
+            options,
+            procedure.into(),
+            args.into_value(),
+            kwargs.into_value(),
+        ];
+        self.send(client, Value::List(elements));
         request
     }
 

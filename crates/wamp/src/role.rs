@@ -49,6 +49,12 @@ macro_rules! features {
                 Self(self.0 & !other.0)
             }
 
+            /// This and `other`.
+            #[must_use]
+            pub const fn with(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+
             /// The names of what is in here.
             pub fn names(self) -> impl Iterator<Item = &'static str> {
                 Self::NAMES.iter().filter(move |(feature, _)| self.contains(*feature)).map(|(_, name)| *name)

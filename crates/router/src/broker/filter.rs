@@ -105,6 +105,11 @@ impl<'a> Filter<'a> {
         self.lists.is_some()
     }
 
+    /// Whether it names sessions by their ids, which mean nothing once the router was started anew.
+    pub(crate) fn names_sessions(&self) -> bool {
+        self.lists.as_ref().is_some_and(|lists| lists.exclude.is_some() || lists.eligible.is_some())
+    }
+
     /// Whether `peer` receives it.
     pub(crate) fn admits(&self, peer: &Peer) -> bool {
         self.publisher != Some(peer.id) && self.lists.as_ref().is_none_or(|lists| lists.admit(peer))

@@ -25,37 +25,48 @@ mod subscription;
 mod topics;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 
 use wamp::message::{
-    Event, EventDetails, Publish, Published, Subscribe, Subscribed, Unsubscribe, Unsubscribed,
+    Event, EventDetails, Publish, PublishOptions, Published, Receivers, Subscribe, Subscribed, Unsubscribe,
+    Unsubscribed,
 };
 use wamp::role::{ClientRole, Features};
-use wamp::{MatchPolicy, PublicationId, SubscriptionId, error_uri};
+use wamp::value::Dict;
+use wamp::{
+    MatchPolicy, Payload, PublicationId, RequestId, Serializer, SessionId, SubscriptionId, Value, error_uri,
+};
 
 use crate::authorize::Role;
-use crate::config::RetentionConfig;
+use crate::config::RealmConfig;
+use crate::edges::Clock;
+use crate::history::{Published as Kept, StoredEvent};
 use crate::identity::Origin;
 use crate::index::{Generations, Index};
-use crate::lock::{lock, read, write};
+use crate::lock::lock;
+use crate::meta::{MetaEvent, MetaEvents, MetaTopic};
 use crate::peer::{Peer, Sent};
 use crate::rejection::Rejection;
+use crate::store::Store;
+use crate::table::Table;
 use crate::worker::{Cached, Turn};
 pub(crate) use filter::Filter;
 use frames::Frames;
 use retention::{Retained, Retention};
-pub(crate) use subscription::Membership;
 pub use subscription::Subscription;
+pub(crate) use subscription::{Membership, stable_hash};
 
 /// The subscriptions and retained events of a realm.
 #[derive(Debug)]
 pub(crate) struct Broker {
     realm: u64,
     index: Index<Subscription>,
-    by_id: RwLock<HashMap<SubscriptionId, Arc<Subscription>>>,
+    by_id: Table<SubscriptionId, Subscription>,
     retention: Mutex<Retention>,
+    events: Arc<MetaEvents>,
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     /// Subscription ids are a keyed hash of what is subscribed to: the same after a restart, and on every node.
     id_key: [u8; 16],
 }
@@ -67,6 +78,8 @@ pub(crate) struct Route {
     topic: Box<str>,
     generations: Generations,
     targets: Box<[Target]>,
+    /// Some of the subscriptions have a history.
+    is_kept: bool,
     weight: usize,
 }
 
@@ -93,17 +106,61 @@ pub(crate) struct Terms {
     pub(crate) disclose: bool,
     /// As configured for the topic and publisher.
     pub(crate) trustlevel: Option<u64>,
+    /// A session that doesn't receive it, besides those that the publisher leaves out.
+    pub(crate) hide_from: Option<SessionId>,
 }
 
 impl Broker {
-    pub(crate) fn new(realm: u64, id_key: [u8; 16], retention: RetentionConfig) -> Self {
-        Broker {
+    /// The broker of a realm, with a lasting subscription for each of its histories.
+    pub(crate) fn new(
+        realm: u64,
+        id_key: [u8; 16],
+        config: &RealmConfig,
+        events: Arc<MetaEvents>,
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let retention = Mutex::new(Retention::new(config.retention, Arc::clone(&store)));
+        let broker = Broker {
             realm,
             index: Index::default(),
-            by_id: RwLock::default(),
-            retention: Mutex::new(Retention::new(retention)),
+            by_id: Table::default(),
+            retention,
+            events,
+            store,
+            clock,
             id_key,
+        };
+        for (number, history) in config.history.iter().enumerate() {
+            broker.index.update(&history.uri, history.match_policy, |entry| {
+                broker.create(entry, &history.uri, history.match_policy, Some(number));
+            });
         }
+        broker
+    }
+
+    /// The subscription at an entry of the index, made if there is none.
+    fn create(
+        &self,
+        entry: &mut Option<Arc<Subscription>>,
+        uri: &str,
+        policy: MatchPolicy,
+        history: Option<usize>,
+    ) -> Arc<Subscription> {
+        let make = || {
+            let id = self.free_id(uri, policy);
+            let created = self.clock.timestamp();
+            let subscription = Arc::new(Subscription::new(id, uri, policy, created, history));
+            self.by_id.insert(id, &subscription);
+            self.events.count_interest(uri, policy, true);
+            subscription
+        };
+        Arc::clone(entry.get_or_insert_with(make))
+    }
+
+    /// Takes over the retained events that an earlier process left.
+    pub(crate) fn restore_retained(&self, topic: &str, events: &[Vec<u8>]) {
+        lock(&self.retention).restore(topic, events, self.clock.timestamp());
     }
 
     /// Handles a SUBSCRIBE that is valid and authorized. The reply, retained events included, is in the mailbox when
@@ -156,12 +213,14 @@ impl Broker {
         if held.is_none() && holdings.subscriptions.len() >= peer.limits.subscriptions_max {
             return Err(Rejection::limit("subscriptions of this session", peer.limits.subscriptions_max));
         }
-        let subscription = Arc::clone(entry.get_or_insert_with(|| {
-            let subscription =
-                Arc::new(Subscription::new(self.free_id(&subscribe.topic, options.match_policy), subscribe));
-            write(&self.by_id).insert(subscription.id, Arc::clone(&subscription));
-            subscription
-        }));
+        // Whoever ends a session from elsewhere takes its holdings after saying so in the mailbox; nothing may come into
+        // them behind its back.
+        if !peer.mailbox().is_open() {
+            return Err(Rejection::new(error_uri::CANCELED).because("the session is being closed"));
+        }
+        let is_new = held.is_none();
+        let subscription = self.create(entry, &subscribe.topic, options.match_policy, None);
+        let is_first = is_new && subscription.members.is_empty();
         let reply = Subscribed { request: subscribe.request, subscription: subscription.id };
         if let Some(membership) = held {
             let mut mailbox = peer.mailbox();
@@ -179,6 +238,16 @@ impl Broker {
         });
         holdings.subscriptions.insert(subscription.id, Arc::clone(&membership));
         drop(holdings);
+        if is_first {
+            self.events.note(&[MetaTopic::SubscriptionOnCreate], || {
+                MetaEvent::SubscriptionCreated(peer.id, Arc::clone(&subscription))
+            });
+        }
+        if is_new {
+            self.events.note(&[MetaTopic::SubscriptionOnSubscribe], || {
+                MetaEvent::Subscribed(peer.id, Arc::clone(&subscription))
+            });
+        }
         // SUBSCRIBED first, then active, under one lock: no event can come before it (ORD-03).
         let mut mailbox = peer.mailbox();
         mailbox.send(peer, reply, turn);
@@ -189,11 +258,10 @@ impl Broker {
 
     /// The id of what is subscribed to; in the unlikely case that another subscription has it, the next one free.
     fn free_id(&self, topic: &str, policy: MatchPolicy) -> SubscriptionId {
-        let ids = read(&self.by_id);
         let mut bits = subscription::stable_hash(&self.id_key, topic, policy);
         loop {
             let id = SubscriptionId::from_bits(bits);
-            if !ids.contains_key(&id) {
+            if !self.by_id.contains(id) {
                 return id;
             }
             bits = bits.wrapping_add(1);
@@ -259,19 +327,49 @@ impl Broker {
 
     fn leave(&self, membership: &Membership) {
         let subscription = &membership.subscription;
+        let session = membership.peer.id;
         self.index.update(&subscription.uri, subscription.match_policy, |entry| {
-            subscription.members.leave(membership.place);
+            if !subscription.members.leave(membership.place) {
+                return;
+            }
+            self.events.note(&[MetaTopic::SubscriptionOnUnsubscribe], || {
+                MetaEvent::Unsubscribed(session, Arc::clone(subscription))
+            });
             let is_current = entry.as_ref().is_some_and(|current| Arc::ptr_eq(current, subscription));
-            if is_current && subscription.members.is_empty() {
+            if !is_current || !subscription.members.is_empty() {
+                return;
+            }
+            self.events.note(&[MetaTopic::SubscriptionOnDelete], || {
+                MetaEvent::SubscriptionDeleted(session, Arc::clone(subscription))
+            });
+            // One with a history stays, to be found and to be subscribed to again under the same id (HIS-16).
+            if subscription.history.is_none() {
                 *entry = None;
-                write(&self.by_id).remove(&subscription.id);
+                self.by_id.remove(subscription.id);
+                self.events.count_interest(&subscription.uri, subscription.match_policy, false);
             }
         });
     }
 
     /// The subscription of an id.
     pub(crate) fn subscription(&self, id: SubscriptionId) -> Option<Arc<Subscription>> {
-        read(&self.by_id).get(&id).cloned()
+        self.by_id.get(id)
+    }
+
+    /// Shows `each` all subscriptions.
+    pub(crate) fn for_each_subscription(&self, each: impl FnMut(&Arc<Subscription>)) {
+        self.by_id.for_each(each);
+    }
+
+    /// The subscription to exactly this, under this policy.
+    pub(crate) fn lookup(&self, uri: &str, policy: MatchPolicy) -> Option<Arc<Subscription>> {
+        self.index.find(uri, policy)
+    }
+
+    /// All subscriptions that receive what is published to a topic: the exact one, prefixes from short to long,
+    /// wildcards.
+    pub(crate) fn matching(&self, topic: &str) -> Vec<Arc<Subscription>> {
+        self.index.matching(topic).0
     }
 
     /// Handles a PUBLISH that is valid and authorized: every receiver's mailbox has the event when this returns, then
@@ -286,7 +384,7 @@ impl Broker {
         let publication = PublicationId::from_bits(turn.random());
         let Publish { options, topic, payload, .. } = publish;
         let exclude_me = options.exclude_me.unwrap_or(true);
-        let filter = Filter::new(exclude_me.then_some(origin.session), options.receivers);
+        let hidden_from = exclude_me.then_some(origin.session).or(terms.hide_from);
         let mut details = EventDetails {
             trustlevel: terms.trustlevel,
             passthru: options.passthru,
@@ -297,16 +395,30 @@ impl Broker {
             details.publisher_authid = Some(Cow::Borrowed(&origin.identity.authid));
             details.publisher_authrole = Some(Cow::Borrowed(&origin.identity.authrole));
         }
+        let record = || {
+            let (passthru, receivers) = (&details.passthru, options.receivers.as_deref());
+            let (disclose, trustlevel) = (terms.disclose, terms.trustlevel);
+            let kept = Kept { topic: &topic, payload: &payload, passthru, receivers, disclose, trustlevel };
+            StoredEvent::new(self.clock.timestamp(), publication, origin, &kept)
+        };
         // Held over storing and delivering, for the same reason as in `subscribe`.
         let retained = if options.retain {
             let mut retention = lock(&self.retention);
-            retention.retain(&topic, Retained::new(publication, &details, &payload, &filter), turn.now)?;
+            let filter = Filter::new(hidden_from, options.receivers.clone());
+            retention.retain(&topic, Retained::new(record(), payload.elements(), filter), turn.now)?;
             Some(retention)
         } else {
             None
         };
         let route = self.route(&topic, turn);
+        if route.is_kept && is_for_the_record(options.receivers.as_deref()) {
+            let event = Arc::new(record());
+            for history in route.targets.iter().filter_map(|target| target.subscription.history) {
+                self.store.append(history, Arc::clone(&event));
+            }
+        }
         if !route.targets.is_empty() {
+            let filter = Filter::new(hidden_from, options.receivers);
             let mut event =
                 Event { subscription: route.targets[0].subscription.id, publication, details, payload };
             let mut scratch = std::mem::take(&mut turn.worker.scratch);
@@ -319,6 +431,29 @@ impl Broker {
         }
         drop(retained);
         Ok(publication)
+    }
+
+    /// Publishes on the router's own account.
+    ///
+    /// `hide_from`: a session that doesn't receive it.
+    pub(crate) fn publish_own(
+        &self,
+        origin: &Origin<'_>,
+        topic: &str,
+        args: &[Value],
+        hide_from: Option<SessionId>,
+        turn: &mut Turn<'_>,
+    ) {
+        let mut buffer = Vec::new();
+        let payload = Payload::from_values(Serializer::MsgPack, args, &Dict::default(), &mut buffer);
+        let options = PublishOptions { exclude_me: Some(false), ..PublishOptions::default() };
+        let topic = Cow::Borrowed(topic);
+        let publish = Publish { request: RequestId::FIRST, options, topic, payload };
+        let terms = Terms { disclose: true, trustlevel: None, hide_from };
+        if let Err(rejection) = self.publish(origin, publish, terms, turn) {
+            // Only retaining is ever refused.
+            tracing::error!(%rejection, "a meta event was not published");
+        }
     }
 
     fn route(&self, topic: &str, turn: &mut Turn<'_>) -> Arc<Route> {
@@ -335,8 +470,10 @@ impl Broker {
             .map(|subscription| Target { members: subscription.members.list(), subscription })
             .collect();
         let members: usize = targets.iter().map(|target| target.members.len()).sum();
+        let is_kept = targets.iter().any(|target| target.subscription.history.is_some());
         let weight = 1 + topic.len() / 64 + targets.len() + members;
-        let route = Arc::new(Route { realm: self.realm, topic: topic.into(), generations, targets, weight });
+        let route =
+            Arc::new(Route { realm: self.realm, topic: topic.into(), generations, targets, is_kept, weight });
         turn.worker.routes.insert(self.realm, topic, Arc::clone(&route));
         route
     }
@@ -352,6 +489,12 @@ impl Broker {
     }
 }
 
+/// Whether an event goes into histories: not one for sessions that are named by their ids, which mean nothing later
+/// (HIS-15).
+fn is_for_the_record(receivers: Option<&Receivers<'_>>) -> bool {
+    receivers.is_none_or(|receivers| receivers.exclude.is_none() && receivers.eligible.is_none())
+}
+
 /// The encoding buffer of a thread doesn't stay larger than this after a large event.
 const SCRATCH_BYTES_MAX: usize = 256 << 10;
 
@@ -363,7 +506,7 @@ fn send_retained(
     turn: &mut Turn<'_>,
 ) -> ControlFlow<()> {
     let Membership { peer, subscription, .. } = membership;
-    let mut event = retained.event(subscription.id);
+    let Some(mut event) = retained.event(subscription.id) else { return ControlFlow::Continue(()) };
     event.details.topic = (subscription.match_policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
     let mut mailbox = peer.mailbox();
     if !membership.active.is_set(&mailbox) {

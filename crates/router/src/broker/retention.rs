@@ -8,18 +8,21 @@
 //!
 //! Spec: advanced profile, "Event Retention".
 
-use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 use std::time::Duration;
 
-use wamp::message::{Event, EventDetails, Passthru};
-use wamp::{MatchPolicy, Payload, PublicationId, Serializer, SubscriptionId};
+use wamp::message::Event;
+use wamp::{MatchPolicy, SubscriptionId};
 
 use super::topics::Topics;
 use super::{Filter, Membership};
 use crate::config::RetentionConfig;
+use crate::history::StoredEvent;
 use crate::rejection::Rejection;
+use crate::store::Store;
 use crate::time::Millis;
+use crate::timestamp::Timestamp;
 
 /// Events for some only that are kept besides the one for everybody, per topic.
 const RESTRICTED_MAX: usize = 16;
@@ -27,10 +30,8 @@ const RESTRICTED_MAX: usize = 16;
 /// What is too old is looked for at most this often: it takes a look at everything.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes of an event besides what differs: the structure, its allocations, its place among the topics.
-const EVENT_BYTES: usize = 300;
-/// Bytes of memory for one of a passthru attribute on the wire, at which those that are many and short are estimated.
-const PASSTHRU_FACTOR: usize = 8;
+/// Bytes of an event besides what it is made of: its place among the topics, and its expiry.
+const EVENT_BYTES: usize = 140;
 
 /// The retained events of a realm.
 #[derive(Debug)]
@@ -39,18 +40,16 @@ pub(super) struct Retention {
     topics: Topics<Vec<Retained>>,
     bytes: usize,
     expired_at: Option<Millis>,
+    /// Told of each change.
+    store: Arc<dyn Store>,
 }
 
 /// One retained event.
 #[derive(Debug)]
 pub(super) struct Retained {
-    publication: PublicationId,
-    publisher: Option<(wamp::SessionId, Box<str>, Box<str>)>,
-    trustlevel: Option<u64>,
-    passthru: Passthru<'static>,
-    serializer: Serializer,
-    elements: u8,
-    payload: Box<[u8]>,
+    event: StoredEvent,
+    /// It has no payload.
+    is_empty: bool,
     filter: Filter<'static>,
     expires: Option<Millis>,
     /// What it counts against the bound.
@@ -58,8 +57,31 @@ pub(super) struct Retained {
 }
 
 impl Retention {
-    pub(super) fn new(config: RetentionConfig) -> Self {
-        Retention { config, topics: Topics::default(), bytes: 0, expired_at: None }
+    pub(super) fn new(config: RetentionConfig, store: Arc<dyn Store>) -> Self {
+        Retention { config, topics: Topics::default(), bytes: 0, expired_at: None, store }
+    }
+
+    /// Takes over what an earlier process left, as far as it is not too old by `now` and there is room.
+    ///
+    /// Moments begin about when the process does, which is when this is called.
+    pub(super) fn restore(&mut self, topic: &str, events: &[Vec<u8>], now: Timestamp) {
+        for bytes in events {
+            let Some(mut retained) = Retained::decode(bytes) else {
+                tracing::warn!(topic, "a retained event in the store can't be read, and is left out");
+                continue;
+            };
+            if let Some(ttl) = self.config.ttl {
+                let age = Duration::from_micros(now.0.saturating_sub(retained.event.timestamp().0));
+                if age >= ttl {
+                    continue;
+                }
+                retained.expires = Some(Millis::default() + (ttl - age));
+            }
+            retained.bytes += topic.len();
+            if let Err(rejection) = self.keep(topic, retained) {
+                tracing::warn!(topic, %rejection, "a retained event in the store is left out");
+            }
+        }
     }
 
     pub(super) fn topics(&self) -> usize {
@@ -68,17 +90,27 @@ impl Retention {
 
     /// Keeps an event; an empty one clears its topic, if so configured (RET-11).
     pub(super) fn retain(&mut self, topic: &str, mut event: Retained, now: Millis) -> Result<(), Rejection> {
-        if event.elements == 0 && self.config.clear_by_empty && !event.filter.is_restricted() {
+        if event.is_empty && self.config.clear_by_empty && !event.filter.is_restricted() {
             let cleared = self.topics.remove(topic);
             self.bytes -= cleared.iter().flatten().map(|event| event.bytes).sum::<usize>();
+            if cleared.is_some() {
+                self.store.keep_retained(topic, Vec::new());
+            }
             return Ok(());
         }
         event.expires = self.config.ttl.map(|ttl| now + ttl);
         event.bytes += topic.len();
-        let freed = match self.freed_for(topic, &event) {
-            Err(_) if self.expire(now) => self.freed_for(topic, &event)?,
-            result => result?,
-        };
+        if self.freed_for(topic, &event).is_err() {
+            self.expire(now);
+        }
+        self.keep(topic, event)?;
+        self.tell_store(topic);
+        Ok(())
+    }
+
+    /// Puts an event in its place.
+    fn keep(&mut self, topic: &str, event: Retained) -> Result<(), Rejection> {
+        let freed = self.freed_for(topic, &event)?;
         self.bytes = self.bytes - freed + event.bytes;
         let events = self.topics.entry(topic).or_default();
         events.drain(displaced(events, &event));
@@ -86,6 +118,16 @@ impl Retention {
         events.reserve_exact(1);
         events.push(event);
         Ok(())
+    }
+
+    /// What is kept of a topic now. What was for sessions by their ids is for nobody after a restart.
+    fn tell_store(&self, topic: &str) {
+        if !self.store.is_durable() {
+            return;
+        }
+        let events = self.topics.find(topic).map(Vec::as_slice).unwrap_or_default();
+        let lasting = events.iter().filter(|retained| !retained.filter.names_sessions());
+        self.store.keep_retained(topic, lasting.map(|retained| retained.event.encode()).collect());
     }
 
     /// The bytes that go when `event` comes, if there is room for it then.
@@ -143,33 +185,18 @@ fn displaced(events: &[Retained], event: &Retained) -> Range<usize> {
 }
 
 impl Retained {
-    pub(super) fn new(
-        publication: PublicationId,
-        details: &EventDetails<'_>,
-        payload: &Payload<'_>,
-        filter: &Filter<'_>,
-    ) -> Self {
-        let publisher = details.publisher.map(|session| {
-            let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().into();
-            (session, text(&details.publisher_authid), text(&details.publisher_authrole))
-        });
-        let names = publisher
-            .as_ref()
-            .map_or(0, |(_, authid, authrole): &(_, Box<str>, Box<str>)| authid.len() + authrole.len());
-        let bytes =
-            EVENT_BYTES + names + payload.bytes().len() + passthru_bytes(&details.passthru) + filter.bytes();
-        Retained {
-            publication,
-            publisher,
-            trustlevel: details.trustlevel,
-            passthru: details.passthru.clone().into_owned(),
-            serializer: payload.serializer(),
-            elements: u8::try_from(payload.elements()).unwrap_or(0),
-            payload: payload.bytes().into(),
-            filter: filter.clone().into_owned(),
-            expires: None,
-            bytes,
-        }
+    /// `elements`: how many its payload has.
+    pub(super) fn new(event: StoredEvent, elements: usize, filter: Filter<'_>) -> Self {
+        let bytes = EVENT_BYTES + event.bytes() + filter.bytes();
+        Retained { event, is_empty: elements == 0, filter: filter.into_owned(), expires: None, bytes }
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let event = StoredEvent::decode(bytes).ok()?;
+        let publish = event.publish().ok()?;
+        let filter = Filter::new(None, publish.options.receivers).into_owned();
+        let elements = publish.payload.elements();
+        Some(Retained::new(event, elements, filter))
     }
 
     /// Whether it would have been delivered to this member, had it been there, and is not too old by now.
@@ -177,41 +204,15 @@ impl Retained {
         self.is_fresh(now) && self.filter.admits(&membership.peer)
     }
 
-    /// The EVENT with its original publication id and disclosure (RET-05, RET-12).
-    pub(super) fn event(&self, subscription: SubscriptionId) -> Event<'_> {
-        let mut details = EventDetails {
-            retained: true,
-            trustlevel: self.trustlevel,
-            passthru: self.passthru.clone(),
-            ..EventDetails::default()
-        };
-        if let Some((session, authid, authrole)) = &self.publisher {
-            details.publisher = Some(*session);
-            details.publisher_authid = Some(Cow::Borrowed(authid));
-            details.publisher_authrole = Some(Cow::Borrowed(authrole));
-        }
-        let payload = Payload::from_validated(self.serializer, self.elements, &self.payload);
-        Event { subscription, publication: self.publication, details, payload }
+    /// The EVENT with its original publication id and disclosure (RET-05, RET-12); `None` if what a store had of it is
+    /// damaged.
+    pub(super) fn event(&self, subscription: SubscriptionId) -> Option<Event<'_>> {
+        let mut event = self.event.event(subscription).ok()?;
+        event.details.retained = true;
+        Some(event)
     }
 
     fn is_fresh(&self, now: Millis) -> bool {
         self.expires.is_none_or(|expires| now < expires)
     }
-}
-
-fn passthru_bytes(passthru: &Passthru<'_>) -> usize {
-    if *passthru == Passthru::NONE {
-        return 0;
-    }
-    let details = EventDetails { passthru: passthru.clone(), ..EventDetails::default() };
-    let payload = Payload::from_validated(Serializer::MsgPack, 0, &[]);
-    let mut encoded = Vec::new();
-    Event {
-        subscription: SubscriptionId::from_bits(0),
-        publication: PublicationId::from_bits(0),
-        details,
-        payload,
-    }
-    .encode(Serializer::MsgPack, &mut encoded);
-    PASSTHRU_FACTOR * encoded.len()
 }

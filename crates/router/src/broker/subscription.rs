@@ -4,13 +4,13 @@ use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use foldhash::fast::FixedState;
-use wamp::message::Subscribe;
 use wamp::{MatchPolicy, SubscriptionId};
 
 use crate::authorize::Role;
 use crate::decision::Action;
 use crate::peer::{Active, Peer};
 use crate::roster::{Place, Roster};
+use crate::timestamp::Timestamp;
 
 /// The router's record of one topic or pattern that sessions subscribed to; there is one per (URI, match policy).
 #[derive(Debug)]
@@ -18,17 +18,21 @@ pub struct Subscription {
     pub(crate) id: SubscriptionId,
     pub(crate) uri: Box<str>,
     pub(crate) match_policy: MatchPolicy,
+    pub(crate) created: Timestamp,
+    /// The number of its history in the store; such a subscription is there without subscribers too.
+    pub(crate) history: Option<usize>,
     pub(crate) members: Roster<Membership>,
 }
 
 impl Subscription {
-    pub(super) fn new(id: SubscriptionId, subscribe: &Subscribe<'_>) -> Self {
-        Subscription {
-            id,
-            uri: (&*subscribe.topic).into(),
-            match_policy: subscribe.options.match_policy,
-            members: Roster::default(),
-        }
+    pub(super) fn new(
+        id: SubscriptionId,
+        uri: &str,
+        match_policy: MatchPolicy,
+        created: Timestamp,
+        history: Option<usize>,
+    ) -> Self {
+        Subscription { id, uri: uri.into(), match_policy, created, history, members: Roster::default() }
     }
 
     /// Its id, the same for all subscribers.
@@ -44,6 +48,11 @@ impl Subscription {
     /// How it matches.
     pub fn match_policy(&self) -> MatchPolicy {
         self.match_policy
+    }
+
+    /// When it came to be.
+    pub fn created(&self) -> Timestamp {
+        self.created
     }
 
     /// The sessions subscribed now, in the order in which they came.
@@ -83,7 +92,7 @@ impl Membership {
 }
 
 /// 64 bits that depend on nothing but the key and what is subscribed to.
-pub(super) fn stable_hash(key: &[u8; 16], uri: &str, policy: MatchPolicy) -> u64 {
+pub(crate) fn stable_hash(key: &[u8; 16], uri: &str, policy: MatchPolicy) -> u64 {
     let mut hasher = FixedState::with_seed(u64::from_le_bytes([
         key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7],
     ]))

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use schema::Part;
 use wamp::message::{CancelMode, Error, MessageType, Result as ResultMessage, ResultDetails, Yield};
 use wamp::role::{ClientRole, Features};
 use wamp::{Payload, RequestId, error_uri};
@@ -42,7 +43,7 @@ impl Dealer {
         if let Some(call) = call {
             if options.passthru.ppt_scheme().is_some() && !takes_ppt(&call.caller) {
                 self.refuse_ppt(peer, request, &call, turn);
-            } else {
+            } else if self.is_valid(&call, &callee, Part::Result, &payload, turn) {
                 self.answer(&call, Answer::Result(options, payload), turn);
             }
         }
@@ -131,6 +132,11 @@ impl Dealer {
             self.interrupt(&assigned, CancelMode::KillNoWait, error_uri::CANCELED, turn);
             return Ok(());
         }
+        if !self.is_valid(&call, &callee, Part::Progress, &payload, turn) {
+            let assigned = Assigned { callee, invocation: request };
+            self.interrupt(&assigned, CancelMode::KillNoWait, error_uri::INVALID_PAYLOAD, turn);
+            return Ok(());
+        }
         let mut buffer = Vec::new();
         let payload = payload.in_serializer(caller.format.serializer, &mut buffer);
         let sent = {
@@ -154,6 +160,42 @@ impl Dealer {
         let assigned = Assigned { callee, invocation: request };
         self.interrupt(&assigned, CancelMode::KillNoWait, error_uri::CANCELED, turn);
         Ok(())
+    }
+
+    /// Answers a call that the router serves itself.
+    pub(crate) fn answer_service(
+        &self,
+        call: &Arc<Call>,
+        answer: std::result::Result<Payload<'_>, Rejection>,
+        turn: &mut Turn<'_>,
+    ) {
+        match answer {
+            Ok(payload) => self.answer(call, Answer::Result(ResultDetails::default(), payload), turn),
+            Err(rejection) => self.finish(call, &rejection, turn),
+        }
+    }
+
+    /// Whether what a callee yields is as its procedure is declared, where that is asked for; if it isn't, the caller
+    /// is told (REF-05).
+    fn is_valid(
+        &self,
+        call: &Arc<Call>,
+        callee: &Callee,
+        part: Part,
+        payload: &Payload<'_>,
+        turn: &mut Turn<'_>,
+    ) -> bool {
+        if !callee.validate {
+            return true;
+        }
+        match self.schemas.check(call.procedure(), part, payload) {
+            Ok(()) => true,
+            Err(rejection) => {
+                tracing::debug!(session = %callee.peer.id, %rejection, "a result is not as declared");
+                self.finish(call, &rejection, turn);
+                false
+            }
+        }
     }
 
     /// **A**: the call ends with this answer.

@@ -103,6 +103,26 @@ impl Dealer {
         Ok(())
     }
 
+    /// Gives a call that the router answers itself its entry; the answer comes by [`Dealer::answer_service`].
+    ///
+    /// # Errors
+    /// As [`Dealer::call`].
+    pub(crate) fn begin_service(
+        &self,
+        peer: &Arc<Peer>,
+        message: &message::Call<'_>,
+        terms: CallTerms,
+        turn: &mut Turn<'_>,
+    ) -> Result<Arc<Call>, Rejection> {
+        let Some(target) = self.route(&message.procedure, turn) else {
+            let why = format!("no callee registered for procedure <{}>", message.procedure);
+            return Err(Rejection::new(error_uri::NO_SUCH_PROCEDURE).because(why));
+        };
+        let call = self.call_to(&target, peer, message, terms, turn);
+        self.insert(&call, &target, &Payload::EMPTY)?;
+        Ok(call)
+    }
+
     /// A call as it is made to what its procedure is routed to.
     fn call_to(
         &self,
@@ -464,9 +484,19 @@ impl Call {
         self.may_forward_timeout && callee.minds_timeouts()
     }
 
+    /// What its caller speaks.
+    pub(crate) fn serializer(&self) -> wamp::Serializer {
+        self.caller.format.serializer
+    }
+
+    /// The procedure that it was made to.
+    pub(super) fn procedure(&self) -> &str {
+        self.procedure.as_deref().unwrap_or(&self.registration.uri)
+    }
+
     /// Whether it was made to this procedure.
     fn is_of(&self, procedure: &str) -> bool {
-        self.procedure.as_deref().unwrap_or(&self.registration.uri) == procedure
+        self.procedure() == procedure
     }
 
     fn invocation<'m>(

@@ -37,18 +37,20 @@ mod registration;
 mod table;
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
-use wamp::message::{InvocationPolicy, Register, Registered, Unregister, Unregistered};
+use wamp::message::{InvocationPolicy, Register, RegisterOptions, Registered, Unregister, Unregistered};
 use wamp::role::{ClientRole, Features};
-use wamp::{RegistrationId, error_uri};
+use wamp::{MatchPolicy, RegistrationId, error_uri};
 
 use crate::config::Limits;
+use crate::edges::Clock;
 use crate::index::{Generations, Index};
-use crate::lock::{lock, read, write};
+use crate::lock::lock;
+use crate::meta::{MetaEvent, MetaEvents, MetaTopic, Schemas};
 use crate::peer::Peer;
 use crate::rejection::Rejection;
+use crate::table::Table;
 use crate::worker::{Cached, Turn};
 pub(crate) use dispatch::{CallTerms, send_rejection};
 pub(crate) use registration::Callee;
@@ -60,7 +62,10 @@ pub(crate) use table::{Calls, Invocations};
 pub(crate) struct Dealer {
     realm: u64,
     index: Index<Registration>,
-    by_id: RwLock<HashMap<RegistrationId, Arc<Registration>>>,
+    by_id: Table<RegistrationId, Registration>,
+    events: Arc<MetaEvents>,
+    schemas: Arc<Schemas>,
+    clock: Arc<dyn Clock>,
     queued_calls_max: usize,
     queued_calls_bytes_max: usize,
     compat_crossbar: bool,
@@ -83,6 +88,23 @@ struct Target {
     may_reroute: bool,
 }
 
+/// A callee that joined a registration.
+#[derive(Debug)]
+struct Joined {
+    registration: Arc<Registration>,
+    /// The registration came to be.
+    is_first: bool,
+    /// The session wasn't a callee of it before.
+    is_new: bool,
+}
+
+/// A registration that was replaced, and those who were its callees.
+#[derive(Debug)]
+struct Dismissed {
+    registration: Arc<Registration>,
+    callees: Arc<[Arc<Callee>]>,
+}
+
 impl Cached for CallRoute {
     fn is_for(&self, realm: u64, procedure: &str) -> bool {
         self.realm == realm && *self.procedure == *procedure
@@ -90,34 +112,66 @@ impl Cached for CallRoute {
 }
 
 impl Dealer {
-    pub(crate) fn new(realm: u64, limits: &Limits, compat_crossbar: bool) -> Self {
+    pub(crate) fn new(
+        realm: u64,
+        limits: &Limits,
+        compat_crossbar: bool,
+        events: Arc<MetaEvents>,
+        schemas: Arc<Schemas>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Dealer {
             realm,
             index: Index::default(),
-            by_id: RwLock::default(),
+            by_id: Table::default(),
+            events,
+            schemas,
+            clock,
             queued_calls_max: limits.queued_calls_max,
             queued_calls_bytes_max: limits.queued_calls_bytes_max,
             compat_crossbar,
         }
     }
 
+    /// Registers a procedure that the router answers itself.
+    pub(crate) fn register_service(&self, service: &Arc<Peer>, procedure: &str, id: RegistrationId) {
+        let options = RegisterOptions::default();
+        let mut registration = Registration::new(id, procedure, options, self.clock.timestamp());
+        registration.is_service = true;
+        let registration = Arc::new(registration);
+        let callee = registration.callees.join(|place| {
+            Arc::new(Callee::new(Arc::clone(service), Arc::clone(&registration), place, options, false))
+        });
+        callee.active.set(&mut service.mailbox(), true);
+        lock(&service.holdings).registrations.insert(id, callee);
+        self.by_id.insert(id, &registration);
+        self.index.update(procedure, MatchPolicy::Exact, |entry| *entry = Some(registration));
+    }
+
     /// Handles a REGISTER that is valid and authorized.
+    ///
+    /// `validate`: what the callee yields has to be as declared.
     pub(crate) fn register(
         &self,
         peer: &Arc<Peer>,
         register: &Register<'_>,
+        validate: bool,
         turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
         let options = &register.options;
-        let (replaced, joined) = self.index.update(&register.procedure, options.match_policy, |entry| {
+        let (dismissed, joined) = self.index.update(&register.procedure, options.match_policy, |entry| {
             if let Some(registration) = entry
                 && !options.force_reregister
             {
                 self.check_shared(registration, options.invocation_policy)?;
             }
             let replaced = if options.force_reregister { entry.take() } else { None };
-            match self.join(peer, register, entry, turn) {
-                Ok(joined) => Ok((replaced, joined)),
+            match self.join(peer, register, validate, entry, turn) {
+                Ok(joined) => {
+                    let dismissed = replaced.map(|replaced| self.replace(replaced));
+                    self.note_joined(&joined, peer);
+                    Ok((dismissed, joined.registration))
+                }
                 Err(rejection) => {
                     // What was to be replaced stays.
                     *entry = replaced.or_else(|| entry.take());
@@ -125,12 +179,26 @@ impl Dealer {
                 }
             }
         })?;
-        if let Some(replaced) = replaced {
-            self.replace(&replaced, turn);
+        if let Some(dismissed) = dismissed {
+            self.tell_dismissed(&dismissed, turn);
         }
         // One more callee is one that is free.
         self.drain_queue(&joined, turn);
         Ok(())
+    }
+
+    fn note_joined(&self, joined: &Joined, peer: &Peer) {
+        let registration = &joined.registration;
+        if joined.is_first {
+            self.events.note(&[MetaTopic::RegistrationOnCreate], || {
+                MetaEvent::RegistrationCreated(peer.id, Arc::clone(registration))
+            });
+        }
+        if joined.is_new {
+            self.events.note(&[MetaTopic::RegistrationOnRegister], || {
+                MetaEvent::Registered(peer.id, Arc::clone(registration))
+            });
+        }
     }
 
     /// Whether one more callee may join what is registered already (SHR-02, SHR-03).
@@ -156,9 +224,10 @@ impl Dealer {
         &self,
         peer: &Arc<Peer>,
         register: &Register<'_>,
+        validate: bool,
         entry: &mut Option<Arc<Registration>>,
         turn: &mut Turn<'_>,
-    ) -> Result<Arc<Registration>, Rejection> {
+    ) -> Result<Joined, Rejection> {
         let mut holdings = lock(&peer.holdings);
         if let Some(registration) = entry
             && let Some(callee) = holdings.registrations.get(&registration.id)
@@ -167,18 +236,26 @@ impl Dealer {
             // The same session once more: it stays one callee (SHR-09).
             let reply = Registered { request: register.request, registration: registration.id };
             peer.send(reply, turn);
-            return Ok(Arc::clone(registration));
+            return Ok(Joined { registration: Arc::clone(registration), is_first: false, is_new: false });
         }
         if holdings.registrations.len() >= peer.limits.registrations_max {
             return Err(Rejection::limit("registrations of this session", peer.limits.registrations_max));
         }
+        // As for subscriptions: whoever ends a session from elsewhere takes its holdings after saying so.
+        if !peer.mailbox().is_open() {
+            return Err(Rejection::new(error_uri::CANCELED).because("the session is being closed"));
+        }
+        let is_first = entry.is_none();
         let registration = Arc::clone(entry.get_or_insert_with(|| {
-            let registration = Arc::new(Registration::new(self.free_id(turn), register));
-            write(&self.by_id).insert(registration.id, Arc::clone(&registration));
+            let (id, created) = (self.free_id(turn), self.clock.timestamp());
+            let registration =
+                Arc::new(Registration::new(id, &register.procedure, register.options, created));
+            self.by_id.insert(id, &registration);
             registration
         }));
         let callee = registration.callees.join(|place| {
-            Arc::new(Callee::new(Arc::clone(peer), Arc::clone(&registration), place, register.options))
+            let (peer, registration) = (Arc::clone(peer), Arc::clone(&registration));
+            Arc::new(Callee::new(peer, registration, place, register.options, validate))
         });
         holdings.registrations.insert(registration.id, Arc::clone(&callee));
         drop(holdings);
@@ -187,27 +264,52 @@ impl Dealer {
         mailbox.send(peer, Registered { request: register.request, registration: registration.id }, turn);
         callee.active.set(&mut mailbox, true);
         drop(mailbox);
-        Ok(registration)
+        Ok(Joined { registration, is_first, is_new: true })
     }
 
     fn free_id(&self, turn: &mut Turn<'_>) -> RegistrationId {
-        let ids = read(&self.by_id);
         loop {
             let id = RegistrationId::from_bits(turn.random());
-            if !ids.contains_key(&id) {
+            if !self.by_id.contains(id) {
                 return id;
             }
         }
     }
 
-    /// Tells the callees of a registration that another one took its place (SHR-13). What they are working at goes on.
-    fn replace(&self, registration: &Arc<Registration>, turn: &mut Turn<'_>) {
-        for callee in registration.callees.list().iter() {
-            self.dismiss(callee, Some("wamp.error.unregistered"), turn);
-            registration.callees.leave(callee.place);
+    /// Another registration takes the place of this one (SHR-13): its callees leave it.
+    fn replace(&self, registration: Arc<Registration>) -> Dismissed {
+        let callees = registration.callees.list();
+        for callee in callees.iter() {
+            self.note_left(callee);
         }
-        write(&self.by_id).remove(&registration.id);
-        self.close_queue(registration, turn);
+        self.by_id.remove(registration.id);
+        Dismissed { registration, callees }
+    }
+
+    /// Tells callees that their registration was replaced. What they are working at goes on.
+    fn tell_dismissed(&self, dismissed: &Dismissed, turn: &mut Turn<'_>) {
+        for callee in dismissed.callees.iter() {
+            self.dismiss(callee, Some("wamp.error.unregistered"), turn);
+        }
+        self.close_queue(&dismissed.registration, turn);
+    }
+
+    /// Takes a callee off the roster, if it is still there, and notes what that means; true if nobody is left.
+    fn note_left(&self, callee: &Callee) -> bool {
+        let (session, registration) = (callee.peer.id, &callee.registration);
+        if !registration.callees.leave(callee.place) {
+            return false;
+        }
+        self.events.note(&[MetaTopic::RegistrationOnUnregister], || {
+            MetaEvent::Unregistered(session, Arc::clone(registration))
+        });
+        let is_empty = registration.callees.is_empty();
+        if is_empty {
+            self.events.note(&[MetaTopic::RegistrationOnDelete], || {
+                MetaEvent::RegistrationDeleted(session, Arc::clone(registration))
+            });
+        }
+        is_empty
     }
 
     /// Handles an UNREGISTER.
@@ -279,12 +381,12 @@ impl Dealer {
     fn leave(&self, callee: &Callee, turn: &mut Turn<'_>) {
         let registration = &callee.registration;
         let is_deleted = self.index.update(&registration.uri, registration.match_policy, |entry| {
-            registration.callees.leave(callee.place);
+            let is_empty = self.note_left(callee);
             let is_current = entry.as_ref().is_some_and(|current| Arc::ptr_eq(current, registration));
-            let is_deleted = is_current && registration.callees.is_empty();
+            let is_deleted = is_current && is_empty;
             if is_deleted {
                 *entry = None;
-                write(&self.by_id).remove(&registration.id);
+                self.by_id.remove(registration.id);
             }
             is_deleted
         });
@@ -298,12 +400,31 @@ impl Dealer {
 
     /// The registration of an id.
     pub(crate) fn registration(&self, id: RegistrationId) -> Option<Arc<Registration>> {
-        read(&self.by_id).get(&id).cloned()
+        self.by_id.get(id)
+    }
+
+    /// Shows `each` all registrations.
+    pub(crate) fn for_each_registration(&self, each: impl FnMut(&Arc<Registration>)) {
+        self.by_id.for_each(each);
+    }
+
+    /// The registration of exactly this, under this policy.
+    pub(crate) fn lookup(&self, uri: &str, policy: MatchPolicy) -> Option<Arc<Registration>> {
+        self.index.find(uri, policy)
+    }
+
+    /// The registration to which a call of `procedure` goes.
+    ///
+    /// Reserved procedures are answered by whoever registered exactly them, never by a pattern (URI-12).
+    pub(crate) fn best(&self, procedure: &str) -> Option<Arc<Registration>> {
+        if wamp::uri::is_reserved(procedure) {
+            self.index.exact(procedure)
+        } else {
+            self.index.best(procedure)
+        }
     }
 
     /// Who answers calls of `procedure`: the best registration and its callees.
-    ///
-    /// Reserved procedures are answered by whoever registered exactly them, never by a pattern (URI-12).
     fn route(&self, procedure: &str, turn: &mut Turn<'_>) -> Option<Target> {
         let generations = self.index.generations(procedure);
         if let Some(route) = turn.worker.call_routes.find(self.realm, procedure)
@@ -311,12 +432,7 @@ impl Dealer {
         {
             return route.target.clone();
         }
-        let registration = if wamp::uri::is_reserved(procedure) {
-            self.index.exact(procedure)
-        } else {
-            self.index.best(procedure)
-        };
-        let target = registration.map(|registration| {
+        let target = self.best(procedure).map(|registration| {
             let callees = registration.callees.list();
             let may_reroute =
                 callees.len() > 1 && callees.iter().any(|callee| callee.can(Features::CALL_REROUTE));

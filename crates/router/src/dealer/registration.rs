@@ -3,13 +3,14 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use wamp::message::{InvocationPolicy, Register, RegisterOptions};
+use wamp::message::{InvocationPolicy, RegisterOptions};
 use wamp::role::{ClientRole, Features};
 use wamp::{MatchPolicy, RegistrationId};
 
 use super::queue::Queue;
 use crate::peer::{Active, Mailbox, Peer};
 use crate::roster::{Place, Roster};
+use crate::timestamp::Timestamp;
 use crate::worker::Turn;
 
 /// The router's record of one procedure or pattern that sessions registered; there is one per (URI, match policy).
@@ -19,6 +20,9 @@ pub struct Registration {
     pub(crate) uri: Box<str>,
     pub(crate) match_policy: MatchPolicy,
     pub(crate) invocation_policy: InvocationPolicy,
+    pub(crate) created: Timestamp,
+    /// It is answered by the router itself.
+    pub(crate) is_service: bool,
     pub(crate) callees: Roster<Callee>,
     /// One more than the place of the callee that was last in the round.
     round: AtomicU64,
@@ -29,12 +33,14 @@ pub struct Registration {
 }
 
 impl Registration {
-    pub(super) fn new(id: RegistrationId, register: &Register<'_>) -> Self {
+    pub(super) fn new(id: RegistrationId, uri: &str, options: RegisterOptions, created: Timestamp) -> Self {
         Registration {
             id,
-            uri: (&*register.procedure).into(),
-            match_policy: register.options.match_policy,
-            invocation_policy: register.options.invocation_policy,
+            uri: uri.into(),
+            match_policy: options.match_policy,
+            invocation_policy: options.invocation_policy,
+            created,
+            is_service: false,
             callees: Roster::default(),
             round: AtomicU64::new(0),
             queue: Mutex::new(Some(Queue::default())),
@@ -60,6 +66,11 @@ impl Registration {
     /// How a callee is picked.
     pub fn invocation_policy(&self) -> InvocationPolicy {
         self.invocation_policy
+    }
+
+    /// When it came to be.
+    pub fn created(&self) -> Timestamp {
+        self.created
     }
 
     /// The sessions that answer now, in the order in which they registered.
@@ -117,6 +128,8 @@ pub(crate) struct Callee {
     pub(crate) active: Active,
     pub(super) place: Place,
     pub(super) options: RegisterOptions,
+    /// Its results have to be as declared (REF-05).
+    pub(super) validate: bool,
     /// Invocations it has not answered; counted under its mailbox lock.
     in_flight: AtomicU32,
 }
@@ -127,8 +140,10 @@ impl Callee {
         registration: Arc<Registration>,
         place: Place,
         options: RegisterOptions,
+        validate: bool,
     ) -> Self {
-        Callee { peer, registration, active: Active::default(), place, options, in_flight: AtomicU32::new(0) }
+        let (active, in_flight) = (Active::default(), AtomicU32::new(0));
+        Callee { peer, registration, active, place, options, validate, in_flight }
     }
 
     /// Whether the callee announced a feature.

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use wamp::message::{Message, Passthru, Publish, PublishOptions, Receivers};
-use wamp::{Payload, PublicationId, RequestId, Serializer, SessionId};
+use wamp::message::{Event, EventDetails, Message, Passthru, Publish, PublishOptions, Receivers};
+use wamp::{Payload, PublicationId, RequestId, Serializer, SessionId, SubscriptionId};
 
 use crate::identity::Origin;
 use crate::timestamp::Timestamp;
@@ -105,10 +105,6 @@ impl StoredEvent {
         (self.publisher, &self.authid, &self.authrole)
     }
 
-    pub(crate) fn trustlevel(&self) -> Option<u64> {
-        self.trustlevel
-    }
-
     /// The PUBLISH.
     ///
     /// # Errors
@@ -118,6 +114,25 @@ impl StoredEvent {
             Ok(Message::Publish(publish)) => Ok(publish),
             _ => Err(BadRecord),
         }
+    }
+
+    /// The EVENT that a subscriber got, with its original publication id and disclosure (RET-05, RET-12), but for
+    /// `topic`, which depends on the subscription.
+    ///
+    /// # Errors
+    /// The record is damaged.
+    pub(crate) fn event(&self, subscription: SubscriptionId) -> Result<Event<'_>, BadRecord> {
+        let publish = self.publish()?;
+        let disclose = publish.options.disclose_me;
+        let details = EventDetails {
+            trustlevel: self.trustlevel,
+            publisher: disclose.then_some(self.publisher),
+            publisher_authid: disclose.then_some(Cow::Borrowed(&*self.authid)),
+            publisher_authrole: disclose.then_some(Cow::Borrowed(&*self.authrole)),
+            passthru: publish.options.passthru,
+            ..EventDetails::default()
+        };
+        Ok(Event { subscription, publication: self.publication, details, payload: publish.payload })
     }
 
     /// The memory it takes, for those who bound it.

@@ -80,6 +80,10 @@ impl Store for Memory {
         Ok(())
     }
 
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     fn keep_retained(&self, _topic: &str, _events: Vec<Vec<u8>>) {}
 
     fn keep_schema(&self, _uri: &str, _declaration: Option<Vec<u8>>) {}
@@ -90,7 +94,11 @@ impl Store for Memory {
 }
 
 impl History {
-    fn append(&mut self, event: Arc<StoredEvent>, config: &HistoryConfig) {
+    fn append(&mut self, mut event: Arc<StoredEvent>, config: &HistoryConfig) {
+        let last = self.events.back().map_or(Timestamp(0), |last| last.timestamp());
+        if event.timestamp() < last {
+            event = Arc::new(Arc::unwrap_or_clone(event).at(last));
+        }
         let number = self.first + self.events.len() as u64;
         let now = event.timestamp();
         self.numbers.insert(event.publication(), number);

@@ -155,6 +155,15 @@ impl<T> Index<T> {
         read(&self.stripe(uri).table).get(uri).cloned()
     }
 
+    /// The entry at `uri` under `policy`.
+    pub(crate) fn find(&self, uri: &str, policy: MatchPolicy) -> Option<Arc<T>> {
+        match policy {
+            MatchPolicy::Exact => self.exact(uri),
+            MatchPolicy::Prefix => read(&self.patterns).prefixes.find(uri).cloned(),
+            MatchPolicy::Wildcard => read(&self.patterns).wildcards.find(uri).cloned(),
+        }
+    }
+
     /// The best entry for `uri`: the exact one, else the longest prefix, else the wildcard with the most literal
     /// components from the left (PBR-04 to PBR-07).
     ///

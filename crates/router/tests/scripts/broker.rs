@@ -327,6 +327,7 @@ fn a_realm_gives_publications_a_trust_level() {
         realm.roles = ["user", "admin"].map(cloverleaf_router::config::RoleConfig::allow_all).into();
         realm.trust_levels =
             vec![level("a.", None, 0), level("a.", Some("admin"), 5), level("a.b.", None, 2)];
+        realm.meta_api = false;
     });
     let user = net.client().identity("u", "user").join("realm1");
     let admin = net.client().identity("a", "admin").join("realm1");

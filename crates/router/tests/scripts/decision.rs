@@ -121,7 +121,7 @@ fn a_late_answer_decides_nothing_else() {
     net.advance(PATIENCE);
     net.refused(client, 32, 1, "wamp.error.authorization_failed");
     net.send(client, json!([32, 2, {}, "a.b"]));
-    late.resolve(Outcome::Authorized(Some(Decision { allow: true, disclose: false })));
+    late.resolve(Outcome::Authorized(Some(Decision { allow: true, ..Decision::default() })));
     net.settle();
     net.nothing(client);
     undecided.answer(false);
@@ -135,7 +135,11 @@ fn an_authorizer_may_disclose() {
     let (mut net, client, other, undecided) = asking();
     net.subscribe(other, "a.b");
     net.publish(client, "a.b", "x");
-    undecided.take().1.resolve(Outcome::Authorized(Some(Decision { allow: true, disclose: true })));
+    undecided.take().1.resolve(Outcome::Authorized(Some(Decision {
+        allow: true,
+        disclose: true,
+        validate: false,
+    })));
     net.settle();
     net.expect(other, json!([36, "_", "_", {"publisher_authid": "alice", "...": 0}, ["x"]]));
 }
@@ -189,7 +193,7 @@ fn other_sessions_go_on_meanwhile() {
     net.settle();
     net.expect(third, json!([33, 1, "_"]));
     net.nothing(client);
-    first.resolve(Outcome::Authorized(Some(Decision { allow: true, disclose: false })));
+    first.resolve(Outcome::Authorized(Some(Decision { allow: true, ..Decision::default() })));
     net.settle();
     net.expect(client, json!([33, 1, "_"]));
 }
@@ -284,8 +288,7 @@ fn a_session_is_killed_while_it_waits() {
     let (mut net, client, other, undecided) = asking();
     net.subscribe(other, "a.b");
     net.send(client, json!([16, 1, {}, "a.b"]));
-    net.realm("realm1").kill(net.session_id(client), None, None);
-    net.settle();
+    net.kill(client, None, None);
     net.expect(client, json!([6, {}, "wamp.close.killed"]));
     undecided.answer(true);
     net.settle();

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use testkit::{Client, Net, json};
 
 fn two() -> (Net, Client, Client) {
-    let mut net = Net::open();
+    let mut net = Net::without_meta_api();
     let (publisher, subscriber) = (net.join("realm1"), net.join("realm1"));
     (net, publisher, subscriber)
 }

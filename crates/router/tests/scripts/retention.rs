@@ -12,7 +12,7 @@ use wamp::MatchPolicy;
 use crate::{allow, realm, roles};
 
 fn two() -> (Net, Client, Client) {
-    let mut net = Net::open();
+    let mut net = Net::without_meta_api();
     let (publisher, subscriber) = (net.join("realm1"), net.join("realm1"));
     (net, publisher, subscriber)
 }
@@ -266,7 +266,7 @@ fn topics_receivers_and_attributes_count_as_bytes_of_retained_events() {
     let ids: Vec<u64> = (1..=2_000).collect();
     let names: Vec<String> = (0..500).map(|number| format!("name{number}")).collect();
     for options in
-        [json!({"eligible": ids}), json!({"exclude_authid": names}), json!({"ppt_scheme": "x".repeat(9_000)})]
+        [json!({"eligible": ids}), json!({"exclude_authid": names}), json!({"ppt_scheme": "x".repeat(9_900)})]
     {
         let (mut net, publisher) = bounded(10_000, None);
         assert!(!is_kept(&mut net, publisher, options.clone(), "a.b", "x"), "{options:?}");
@@ -279,7 +279,7 @@ fn topics_receivers_and_attributes_count_as_bytes_of_retained_events() {
     let (mut net, publisher) = bounded(10_000, None);
     let topic = |n: usize| format!("a{n}.{}", "x".repeat(2_000));
     let kept = (0..100).take_while(|n| is_kept(&mut net, publisher, json!({}), &topic(*n), "x")).count();
-    assert!((3..5).contains(&kept), "{kept} events of long topics");
+    assert!((2..5).contains(&kept), "{kept} events of long topics");
 }
 
 /// RET-11, ROB-01

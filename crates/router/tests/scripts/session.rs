@@ -151,9 +151,7 @@ fn nothing_behind_goodbye_is_served() {
 fn a_killed_session_gets_one_goodbye_with_the_reason() {
     let mut net = Net::open();
     let client = net.join("realm1");
-    let id = net.session_id(client);
-    assert!(net.realm("realm1").kill(id, None, None));
-    net.settle();
+    assert!(net.kill(client, None, None));
     net.expect(client, json!([6, {}, "wamp.close.killed"]));
     net.send(client, json!([6, {}, "wamp.close.goodbye_and_out"]));
     net.nothing(client);
@@ -164,10 +162,8 @@ fn a_killed_session_gets_one_goodbye_with_the_reason() {
 fn killing_may_give_a_reason_and_a_message() {
     let mut net = Net::open();
     let client = net.join("realm1");
-    let id = net.session_id(client);
-    assert!(net.realm("realm1").kill(id, Some("com.example.enough"), Some("go away")));
-    assert!(!net.realm("realm1").kill(id, None, None), "it ends already");
-    net.settle();
+    assert!(net.kill(client, Some("com.example.enough"), Some("go away")));
+    assert!(!net.kill(client, None, None), "it ends already");
     net.expect(client, json!([6, {"message": "go away"}, "com.example.enough"]));
     net.nothing(client);
 }
@@ -177,8 +173,7 @@ fn killing_may_give_a_reason_and_a_message() {
 fn a_killed_client_that_does_not_answer_is_cut_off() {
     let mut net = Net::open();
     let client = net.join("realm1");
-    net.realm("realm1").kill(net.session_id(client), None, None);
-    net.settle();
+    net.kill(client, None, None);
     let patience = Limits::default().goodbye_timeout;
     net.advance(patience - Duration::from_millis(1));
     assert!(!net.is_closed(client));
@@ -192,8 +187,7 @@ fn what_a_killed_session_still_sends_is_ignored() {
     let mut net = Net::open();
     let (client, other) = (net.join("realm1"), net.join("realm1"));
     net.subscribe(other, "a.b");
-    net.realm("realm1").kill(net.session_id(client), None, None);
-    net.settle();
+    net.kill(client, None, None);
     assert_eq!(net.take(client).code(), GOODBYE);
     net.send(client, json!([32, 1, {}, "a.b"]));
     net.send(client, json!([16, 2, {"acknowledge": true}, "a.b"]));
@@ -306,7 +300,8 @@ fn messages_stay_inside_their_realm() {
     let request = net.call(there, "a.b", "x");
     net.refused(there, 48, request, "wamp.error.no_such_procedure");
     assert!(net.realm("realm2").session(net.session_id(here)).is_none());
-    assert!(!net.realm("realm2").kill(net.session_id(here), None, None));
+    let (realm, session) = (net.realm("realm2"), net.session_id(here));
+    assert!(!net.elsewhere(|_, turn| realm.kill(session, None, None, turn)));
 }
 
 /// SES-21, RAW-24

@@ -62,7 +62,7 @@ fn strict_realms_take_small_letters_digits_and_underscores_only() {
 /// URI-03
 #[test]
 fn empty_components_are_for_wildcards() {
-    let mut net = Net::open();
+    let mut net = Net::without_meta_api();
     let client = net.join("realm1");
     for uri in ["a..c", ".b", "a.", ".."] {
         net.subscribe_with(client, json!({"match": "wildcard"}), uri);
@@ -78,7 +78,7 @@ fn empty_components_are_for_wildcards() {
 /// URI-03: what the text leaves open, as Crossbar.io has it.
 #[test]
 fn a_prefix_may_end_in_a_dot_or_be_empty() {
-    let mut net = Net::open();
+    let mut net = Net::without_meta_api();
     let client = net.join("realm1");
     for uri in ["a.b.", ""] {
         net.subscribe_with(client, json!({"match": "prefix"}), uri);
@@ -182,7 +182,7 @@ fn the_refusal_of_a_long_uri_is_short() {
 /// URI-12
 #[test]
 fn no_pattern_takes_the_calls_of_reserved_procedures() {
-    let mut net = Net::open();
+    let mut net = Net::without_meta_api();
     let (caller, callee) = (net.join("realm1"), net.join("realm1"));
     for uri in ["", "wam"] {
         net.register_with(callee, json!({"match": "prefix"}), uri);

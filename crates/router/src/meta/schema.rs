@@ -1,0 +1,239 @@
+//! `wamp.schema.*` and `wamp.reflection.*`: what topics, procedures and errors are declared to be.
+//!
+//! A declaration is a JSON object with JSON Schemas in it; `schema` says what is in one. Where a role's permission says
+//! `validate`, payloads are checked against the declaration of their topic or procedure, if there is one.
+//!
+//! Spec: advanced profile, "Interface Reflection" (REF-01 to REF-05). `// Spec gap:` it is a sketch; the procedures
+//! behave as Crossbar.io's `schema_define` and `schema_describe` are documented.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+
+use schema::{Declaration, Kind, Part};
+use wamp::uri::UriCheck;
+use wamp::{Payload, Value, error_uri};
+
+use super::arguments::invalid;
+use super::{MetaApi, MetaEvent, MetaEvents, MetaTopic};
+use crate::config::{Limits, RealmConfig};
+use crate::lock::{read, write};
+use crate::rejection::Rejection;
+use crate::router::ConfigError;
+use crate::store::{Restored, Store};
+use crate::worker::Turn;
+
+/// The declarations of a realm.
+#[derive(Debug)]
+pub struct Schemas {
+    declarations: RwLock<BTreeMap<Arc<str>, Arc<Declaration>>>,
+    store: Arc<dyn Store>,
+    declarations_max: usize,
+    bytes_max: usize,
+}
+
+impl Schemas {
+    /// What the store had, and over it what the configuration says.
+    pub(crate) fn new(
+        config: &RealmConfig,
+        limits: &Limits,
+        store: Arc<dyn Store>,
+        restored: &Restored,
+    ) -> Result<Self, ConfigError> {
+        let mut declarations = BTreeMap::new();
+        for (uri, bytes) in &restored.schemas {
+            match Declaration::from_json(bytes) {
+                Ok(declaration) => drop(declarations.insert(Arc::from(uri.as_str()), Arc::new(declaration))),
+                Err(error) => {
+                    tracing::warn!(realm = config.name, uri, %error, "a declaration in the store is left out");
+                }
+            }
+        }
+        for source in &config.schemas {
+            let catalog = schema::parse_catalog(&source.text).map_err(|error| ConfigError::Schema {
+                realm: config.name.clone(),
+                name: source.name.clone(),
+                error: error.to_string(),
+            })?;
+            for (uri, declaration) in catalog {
+                declarations.insert(Arc::from(uri), Arc::new(declaration));
+            }
+        }
+        let (declarations_max, bytes_max) = (limits.schemas_max, limits.schema_bytes_max);
+        Ok(Schemas { declarations: RwLock::new(declarations), store, declarations_max, bytes_max })
+    }
+
+    /// Checks a payload against the declaration of a URI, if there is one.
+    ///
+    /// # Errors
+    /// `wamp.error.invalid_payload`, with the path of the fault.
+    pub(crate) fn check(&self, uri: &str, part: Part, payload: &Payload<'_>) -> Result<(), Rejection> {
+        let Some(declaration) = self.find(uri) else { return Ok(()) };
+        let fault = match payload.to_values() {
+            Ok((args, kwargs)) => match declaration.check(part, &args, &kwargs) {
+                Ok(()) => return Ok(()),
+                Err(fault) => fault.to_string(),
+            },
+            Err(error) => error.to_string(),
+        };
+        Err(Rejection::new(error_uri::INVALID_PAYLOAD).because(format!("<{uri}>: {fault}")))
+    }
+
+    fn find(&self, uri: &str) -> Option<Arc<Declaration>> {
+        read(&self.declarations).get(uri).cloned()
+    }
+
+    /// Puts a declaration in the place of what was there; `None` takes that away. See [`MetaApi::schema_define`].
+    fn define(
+        &self,
+        uri: &str,
+        declaration: Option<Declaration>,
+        events: &MetaEvents,
+    ) -> Result<Option<bool>, Rejection> {
+        let key: Arc<str> = uri.into();
+        let mut declarations = write(&self.declarations);
+        let before = declarations.get(uri);
+        match (before, declaration) {
+            (None, None) => Ok(None),
+            (Some(before), Some(declaration)) if **before == declaration => Ok(None),
+            (Some(_), None) => {
+                declarations.remove(uri);
+                self.store.keep_schema(uri, None);
+                let topics = &[MetaTopic::SchemaOnUndefine, MetaTopic::ReflectOnUndefine];
+                events.note(topics, || MetaEvent::Undefined(key));
+                Ok(Some(false))
+            }
+            (before, Some(declaration)) => {
+                let is_new = before.is_none();
+                if is_new && declarations.len() >= self.declarations_max {
+                    return Err(Rejection::limit("declarations of this realm", self.declarations_max));
+                }
+                let declaration = Arc::new(declaration);
+                declarations.insert(Arc::clone(&key), Arc::clone(&declaration));
+                self.store.keep_schema(uri, Some(declaration.to_json()));
+                let topics = &[MetaTopic::SchemaOnDefine, MetaTopic::ReflectOnDefine];
+                events.note(topics, || {
+                    MetaEvent::Defined(key, Arc::new(declaration.document().clone()), is_new)
+                });
+                Ok(Some(is_new))
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<(Arc<str>, Arc<Declaration>)> {
+        let declarations = read(&self.declarations);
+        declarations.iter().map(|(uri, declaration)| (Arc::clone(uri), Arc::clone(declaration))).collect()
+    }
+}
+
+impl MetaApi {
+    /// `wamp.schema.define`: declares what a topic, procedure or error is; `None` takes the declaration away.
+    ///
+    /// Returns `None` if nothing was changed by that, `Some(true)` if there is one now where there was none, and
+    /// `Some(false)` if the one that was there was changed or taken away.
+    ///
+    /// # Errors
+    /// `wamp.error.invalid_uri`; `wamp.error.invalid_argument`, with the place in the declaration;
+    /// `wamp.error.unavailable`, for more than a realm may have
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use testkit::IntoValue;
+    ///
+    /// let declaration = json!({"type": "topic", "args": {"maxItems": 1}}).into_value();
+    /// let (uri, given) = ("com.example.topic", Some(declaration.clone()));
+    /// assert_eq!(net.elsewhere(|_, turn| api.schema_define(uri, given.clone(), turn))?, Some(true));
+    /// assert_eq!(net.elsewhere(|_, turn| api.schema_define(uri, given, turn))?, None, "it is the same");
+    /// assert_eq!(api.schema_describe("com.example.topic"), Some(declaration));
+    /// # Ok::<(), cloverleaf_router::Rejection>(())
+    /// ```
+    pub fn schema_define(
+        &self,
+        uri: &str,
+        declaration: Option<Value>,
+        turn: &mut Turn<'_>,
+    ) -> Result<Option<bool>, Rejection> {
+        if !UriCheck::Loose.is_valid(uri) {
+            return Err(Rejection::invalid_uri(uri, "a fully qualified URI"));
+        }
+        if wamp::uri::is_reserved(uri) && !self.sees_all() {
+            return Err(Rejection::invalid_uri(uri, "free to use: URIs that begin with wamp. are reserved"));
+        }
+        let declaration = declaration.map(|document| self.declaration(document)).transpose()?;
+        let defined = self.realm.schemas.define(uri, declaration, &self.realm.events)?;
+        self.realm.publish_events(turn);
+        Ok(defined)
+    }
+
+    fn declaration(&self, document: Value) -> Result<Declaration, Rejection> {
+        let max = self.realm.schemas.bytes_max;
+        if document.to_vec(wamp::Serializer::Json).len() > max {
+            return Err(Rejection::limit("bytes of a declaration", max));
+        }
+        Declaration::new(document).map_err(|error| invalid(format!("schema: {error}")))
+    }
+
+    /// `wamp.schema.describe` of one URI: its declaration.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert_eq!(api.schema_describe("com.example.topic"), None);
+    /// ```
+    pub fn schema_describe(&self, uri: &str) -> Option<Value> {
+        self.realm.schemas.find(uri).map(|declaration| declaration.document().clone())
+    }
+
+    /// `wamp.schema.describe` of everything: all URIs with their declarations, by the order of the URIs.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// assert!(api.schema_describe_all().is_empty());
+    /// ```
+    pub fn schema_describe_all(&self) -> Vec<(String, Value)> {
+        let described = |(uri, declaration): (Arc<str>, Arc<Declaration>)| {
+            (uri.to_string(), declaration.document().clone())
+        };
+        self.realm.schemas.all().into_iter().map(described).collect()
+    }
+
+    /// `wamp.reflection.topic.list`, `.procedure.list` and `.error.list`: the URIs declared as that, in order.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use cloverleaf_router::meta::Kind;
+    ///
+    /// assert!(api.reflection_list(Kind::Topic).is_empty());
+    /// ```
+    pub fn reflection_list(&self, kind: Kind) -> Vec<String> {
+        let all = self.realm.schemas.all();
+        let of_kind = all.iter().filter(|(_, declaration)| declaration.kind() == kind);
+        of_kind.map(|(uri, _)| uri.to_string()).collect()
+    }
+
+    /// `wamp.reflection.topic.describe` and so on: the declaration of a URI, if it is declared as that.
+    ///
+    /// ```
+    /// # use testkit::{Net, json};
+    /// # let mut net = Net::open();
+    /// # let client = net.join("realm1");
+    /// let api = net.realm("realm1").meta_api();
+    /// use cloverleaf_router::meta::Kind;
+    ///
+    /// assert_eq!(api.reflection_describe(Kind::Error, "com.example.topic"), None);
+    /// ```
+    pub fn reflection_describe(&self, kind: Kind, uri: &str) -> Option<Value> {
+        let found = self.realm.schemas.find(uri).filter(|declaration| declaration.kind() == kind);
+        found.map(|declaration| declaration.document().clone())
+    }
+}
