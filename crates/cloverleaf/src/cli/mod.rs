@@ -3,14 +3,22 @@
 mod arguments;
 mod call;
 mod check;
+mod entries;
+mod history;
 mod logging;
+mod meta;
 mod output;
 mod publish;
 mod register;
+mod schemas;
 mod session;
+mod sessions;
 mod signals;
 mod start;
 mod subscribe;
+mod table;
+mod top;
+mod tree;
 
 use std::process::ExitCode;
 
@@ -42,6 +50,18 @@ enum Command {
     Subscribe(subscribe::Subscribe),
     /// Register a procedure, answering calls with their own arguments or by a shell command.
     Register(register::Register),
+    /// See who is connected, and end sessions.
+    Session(sessions::Sessions),
+    /// See what is subscribed to, and by whom.
+    Subscription(entries::Subscriptions),
+    /// See what is registered, and by whom.
+    Registration(entries::Registrations),
+    /// See and edit what is declared about procedures, topics and errors.
+    Schema(schemas::Schemas),
+    /// Print events that the router keeps.
+    History(history::History),
+    /// Watch what goes on in a realm.
+    Top(top::Top),
 }
 
 /// Does what the command line says. Errors are one line on stderr and exit code 1.
@@ -55,6 +75,12 @@ pub(crate) fn main() -> ExitCode {
         Some(Command::Publish(publish)) => publish.run(),
         Some(Command::Subscribe(subscribe)) => subscribe.run(),
         Some(Command::Register(register)) => register.run(),
+        Some(Command::Session(sessions)) => sessions.run(),
+        Some(Command::Subscription(subscriptions)) => subscriptions.run(),
+        Some(Command::Registration(registrations)) => registrations.run(),
+        Some(Command::Schema(schemas)) => schemas.run(),
+        Some(Command::History(history)) => history.run(),
+        Some(Command::Top(top)) => top.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

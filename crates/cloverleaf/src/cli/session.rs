@@ -1,28 +1,42 @@
 //! The session of a client command: how it is opened, and that it is left in order.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, ValueEnum};
-use client::Session;
 use client::url::Url;
+use client::{Reconnect, Session, SessionBuilder};
 
+use crate::cli::meta::Meta;
 use crate::cli::signals::Signals;
 
 /// Which router to talk to, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Connection {
     /// The router: ws://, wss://, rs://, rss:// or unix://
-    #[arg(long, env = "CLOVERLEAF_URL", default_value = "ws://127.0.0.1:8080/ws")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        env = "CLOVERLEAF_URL",
+        default_value = "ws://127.0.0.1:8080/ws"
+    )]
     url: String,
     /// The realm
-    #[arg(long, env = "CLOVERLEAF_REALM", default_value = "realm1")]
+    #[arg(
+        long,
+        global = true,
+        help_heading = "Connection",
+        env = "CLOVERLEAF_REALM",
+        default_value = "realm1"
+    )]
     realm: String,
     /// The serializer to speak; left out, the router chooses
-    #[arg(long)]
+    #[arg(long, global = true, help_heading = "Connection")]
     serializer: Option<SerializerName>,
     /// A PEM file with the router's own certificate or the authorities to trust, for wss:// and rss://
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = "Connection", value_name = "FILE")]
     tls_roots: Option<PathBuf>,
 }
 
@@ -58,8 +72,33 @@ pub(crate) enum Finished {
 }
 
 impl Connection {
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub(crate) fn realm(&self) -> &str {
+        &self.realm
+    }
+
     /// Opens a session, does `work` with it until a signal comes, and leaves.
     pub(crate) fn run<F>(self, work: impl FnOnce(Session) -> F) -> Result<Finished>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        self.run_with(None, work)
+    }
+
+    /// As [`Connection::run`], with a session whose connection is made again if it is lost.
+    pub(crate) fn run_reconnecting<F>(self, work: impl FnOnce(Session) -> F) -> Result<Finished>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        // There is somebody who waits.
+        let policy = Reconnect { max: Duration::from_secs(5), ..Reconnect::default() };
+        self.run_with(Some(policy), work)
+    }
+
+    fn run_with<F>(self, reconnect: Option<Reconnect>, work: impl FnOnce(Session) -> F) -> Result<Finished>
     where
         F: Future<Output = Result<()>>,
     {
@@ -67,7 +106,7 @@ impl Connection {
         runtime.block_on(async {
             let mut signals = Signals::new()?;
             let session = tokio::select! {
-                session = self.open() => session?,
+                session = self.open(reconnect) => session?,
                 () = signals.ended() => return Ok(Finished::Interrupted),
             };
             let finished = tokio::select! {
@@ -82,7 +121,26 @@ impl Connection {
         })
     }
 
-    async fn open(&self) -> Result<Session> {
+    /// Opens a session, does `work` with its meta API, and leaves. A signal before the end is an error.
+    pub(crate) fn ask<F>(self, work: impl FnOnce(Meta) -> F) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        match self.run(|session| work(Meta::new(session)))? {
+            Finished::Done => Ok(()),
+            Finished::Interrupted => bail!("interrupted"),
+        }
+    }
+
+    async fn open(&self, reconnect: Option<Reconnect>) -> Result<Session> {
+        let mut builder = self.builder()?;
+        if let Some(policy) = reconnect {
+            builder = builder.reconnect(policy);
+        }
+        builder.connect().await.map_err(|error| anyhow!("{}: {error}", self.url))
+    }
+
+    fn builder(&self) -> Result<SessionBuilder> {
         let url: Url = self.url.parse().map_err(|error| anyhow!("{}: {error}", self.url))?;
         if url.is_secure() && self.tls_roots.is_none() {
             bail!(
@@ -98,7 +156,7 @@ impl Connection {
         if let Some(roots) = &self.tls_roots {
             builder = builder.tls_roots(roots);
         }
-        builder.connect().await.map_err(|error| anyhow!("{}: {error}", self.url))
+        Ok(builder)
     }
 }
 
@@ -114,6 +172,11 @@ pub(crate) enum Match {
 }
 
 impl Match {
+    /// The policy's name.
+    pub(crate) const fn name(self) -> &'static str {
+        self.policy().name()
+    }
+
     pub(crate) const fn policy(self) -> wamp::MatchPolicy {
         match self {
             Match::Exact => wamp::MatchPolicy::Exact,

@@ -1,4 +1,5 @@
-//! Signals, as events: SIGINT and SIGTERM end; SIGHUP makes the router reload, and is left alone by client commands.
+//! Signals, as events: SIGINT and SIGTERM end; SIGHUP makes the router reload, and is left alone by client
+//! commands, but for the one that has a terminal to give back.
 
 use anyhow::{Context, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,6 +21,11 @@ impl Hangups {
     /// Takes over the signal. To be called on a runtime.
     pub(crate) fn new() -> Result<Self> {
         take(SignalKind::hangup()).map(Hangups)
+    }
+
+    /// Waits for SIGHUP.
+    pub(crate) async fn next(&mut self) {
+        self.0.recv().await;
     }
 }
 
@@ -43,7 +49,7 @@ impl Signals {
             tokio::select! {
                 _ = self.interrupt.recv() => return,
                 _ = self.terminate.recv() => return,
-                _ = hangups.0.recv() => reload(),
+                () = hangups.next() => reload(),
             }
         }
     }

@@ -1,6 +1,10 @@
 //! The real binary as a child process, and what it says.
 #![allow(dead_code, reason = "each test binary uses its part of this")]
 
+pub(crate) mod cable;
+pub(crate) mod realm;
+pub(crate) mod terminal;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
