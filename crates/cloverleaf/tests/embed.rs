@@ -202,6 +202,29 @@ async fn workers_know_nothing_of_each_others_realms() {
 }
 
 #[tokio::test]
+async fn a_program_sees_the_realms_of_its_node() {
+    let node =
+        node(vec![worker(vec![RealmConfig::open("one")]), worker(vec![RealmConfig::open("two")])]).await;
+    let realm = node.realm("two").expect("it is the second worker's");
+    let session = node.session("two").await.unwrap();
+    let peer = realm.session(session.id()).expect("it is there");
+    assert_eq!(peer.transport().own_pid, std::process::id());
+    assert!(node.realm("three").is_none());
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn no_socket_is_bound_for_a_node_that_can_not_be() {
+    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    // Taken: to bind it would be another error.
+    let listeners = vec![ListenerConfig::new(Endpoint::tcp(place.local_addr().unwrap()))];
+    let good = WorkerConfig { listeners, ..worker(vec![RealmConfig::open("one")]) };
+    let bad = worker(vec![RealmConfig::open("two"), RealmConfig::open("two")]);
+    let error = Node::start(Config { node_id: None, workers: vec![good, bad] }).await.unwrap_err();
+    assert_eq!(error.to_string(), "realm \"two\" is there twice");
+}
+
+#[tokio::test]
 async fn a_node_without_anything_to_run_does_not_start() {
     let error = Node::start(Config { node_id: None, workers: Vec::new() }).await.unwrap_err();
     assert!(matches!(error, cloverleaf::StartError::NothingToRun));

@@ -24,11 +24,14 @@
 //! - A panic ends the connection that met it, never the process.
 
 mod admission;
+mod certificate;
 pub mod clock;
 mod config;
 mod connection;
+mod edges;
 mod error;
 mod heartbeat;
+mod here;
 mod http;
 mod lane;
 mod listener;
@@ -42,7 +45,9 @@ mod tls;
 pub use config::{
     ConnectionLimits, Endpoint, HttpConfig, Keepalive, ListenerConfig, RawSocketConfig, WebSocketConfig,
 };
+pub use edges::{ServiceOptions, ServiceThreads, SystemClock, in_turn};
 pub use error::{ListenError, TlsError};
+pub use here::transport_here;
 pub use http::{HttpExchange, HttpHandler, HttpStream};
 pub use listener::Listener;
 pub use socket::{LocalAddress, PeerAddress};

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use router::Router;
+use router::{ChannelType, Router, TransportDetails};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -16,6 +17,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::admission::Admission;
+use crate::here::transport_here;
 use crate::lane::{self, Lane};
 use crate::newcomer::{Newcomer, Stream};
 use crate::opening::Context;
@@ -223,6 +225,7 @@ impl Accepting {
         let handle = place.handle().clone();
         let newcomer = Newcomer {
             peer,
+            transport: self.transport(&incoming, peer),
             admitted,
             place,
             context: Arc::clone(&self.context),
@@ -230,12 +233,11 @@ impl Accepting {
         };
         match (incoming, self.tls.clone()) {
             (Incoming::Tcp(stream, _), tls) => {
-                let own = stream.local_addr().ok().map(PeerAddress::Tcp);
                 let moved = if moves { stream.into_std().map(Stream::Std) } else { Ok(Stream::Here(stream)) };
                 match tls {
-                    None => self.spawn(&handle, moved, |stream| newcomer.arrive_by_tcp(stream, own)),
+                    None => self.spawn(&handle, moved, |stream| newcomer.arrive_by_tcp(stream)),
                     Some(tls) => {
-                        self.spawn(&handle, moved, |stream| newcomer.arrive_by_tls(stream, own, tls));
+                        self.spawn(&handle, moved, |stream| newcomer.arrive_by_tls(stream, tls));
                     }
                 }
             }
@@ -244,6 +246,22 @@ impl Accepting {
                 self.spawn(&handle, moved, |stream| newcomer.arrive_by_unix(stream));
             }
         }
+    }
+
+    /// What is known of a connection without asking its peer.
+    fn transport(&self, incoming: &Incoming, peer: PeerAddress) -> TransportDetails {
+        let (channel_type, own, own_fd) = match incoming {
+            Incoming::Tcp(stream, _) => {
+                let channel_type = if self.tls.is_some() { ChannelType::Tls } else { ChannelType::Tcp };
+                let own = stream.local_addr().ok().map(|address| PeerAddress::Tcp(address).to_string());
+                (channel_type, own, stream.as_raw_fd())
+            }
+            Incoming::Unix(stream) => {
+                (ChannelType::Unix, Some(self.socket.local_address().to_string()), stream.as_raw_fd())
+            }
+        };
+        let own = own.map(String::into_boxed_str);
+        TransportDetails { own, own_fd, ..transport_here(channel_type, &peer.to_string()) }
     }
 
     fn spawn<S, F>(&mut self, handle: &Handle, stream: io::Result<S>, task: impl FnOnce(S) -> F)

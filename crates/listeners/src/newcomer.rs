@@ -9,7 +9,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
-use router::{ChannelType, TransportDetails};
+use router::TransportDetails;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::watch;
@@ -37,6 +37,8 @@ pub(crate) enum Stream<T, U> {
 #[derive(Debug)]
 pub(crate) struct Newcomer {
     pub(crate) peer: PeerAddress,
+    /// What is known of its transport without asking it.
+    pub(crate) transport: TransportDetails,
     pub(crate) admitted: Admitted,
     pub(crate) place: Place,
     pub(crate) context: Arc<Context>,
@@ -48,19 +50,11 @@ type TcpOnTheWay = Stream<TcpStream, std::net::TcpStream>;
 type UnixOnTheWay = Stream<UnixStream, std::os::unix::net::UnixStream>;
 
 impl Newcomer {
-    pub(crate) fn arrive_by_tcp(self, stream: TcpOnTheWay, own: Option<PeerAddress>) -> Task<TcpStream> {
-        Task::opening(async move {
-            let transport = self.transport(ChannelType::Tcp, own);
-            self.open(settle(stream)?, transport).await
-        })
+    pub(crate) fn arrive_by_tcp(self, stream: TcpOnTheWay) -> Task<TcpStream> {
+        Task::opening(async move { self.open(settle(stream)?).await })
     }
 
-    pub(crate) fn arrive_by_tls(
-        self,
-        stream: TcpOnTheWay,
-        own: Option<PeerAddress>,
-        tls: Tls,
-    ) -> Task<TlsStream<TcpStream>> {
+    pub(crate) fn arrive_by_tls(mut self, stream: TcpOnTheWay, tls: Tls) -> Task<TlsStream<TcpStream>> {
         Task::opening(async move {
             let handshake = tls.acceptor().accept(settle(stream)?);
             let limited = timeout(self.context.config.limits.handshake_timeout, handshake);
@@ -75,12 +69,8 @@ impl Newcomer {
                     return None;
                 }
             };
-            let transport = TransportDetails {
-                tls: Some(tls::details(stream.get_ref().1)),
-                peer_certificate: tls::peer_certificate(stream.get_ref().1),
-                ..self.transport(ChannelType::Tls, own)
-            };
-            self.open(stream, transport).await
+            self.transport.tls = Some(Box::new(tls::details(stream.get_ref().1)));
+            self.open(stream).await
         })
     }
 
@@ -90,21 +80,15 @@ impl Newcomer {
                 Stream::Here(stream) => stream,
                 Stream::Std(stream) => arrived(UnixStream::from_std(stream))?,
             };
-            let transport = self.transport(ChannelType::Unix, None);
-            self.open(stream, transport).await
+            self.open(stream).await
         })
     }
 
-    fn transport(&self, channel_type: ChannelType, own: Option<PeerAddress>) -> TransportDetails {
-        let own = own.map(|address| address.to_string());
-        TransportDetails { own, ..TransportDetails::new(channel_type, &self.peer.to_string()) }
-    }
-
-    async fn open<S>(self, stream: S, transport: TransportDetails) -> Option<Parts<S>>
+    async fn open<S>(self, stream: S) -> Option<Parts<S>>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Newcomer { peer, admitted, place, context, stopping } = self;
+        let Newcomer { peer, transport, admitted, place, context, stopping } = self;
         let opening = Opening::new(stream, peer, transport, admitted, place, context);
         unless_stopped(stopping, opening.open()).await?
     }

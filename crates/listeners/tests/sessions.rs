@@ -2,12 +2,11 @@
 
 mod support;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use cloverleaf_listeners::Endpoint;
 use router::decision::{Authenticator, HelloRequest, Outcome, Step, Ticket};
-use router::{ChannelType, Identity, Peer};
+use router::{ChannelType, Identity, Peer, TransportDetails};
 use serde_json::json;
 use support::{Client, Folder, Frame, Server, eventually};
 use wamp::{Serializer, SessionId};
@@ -17,34 +16,78 @@ fn session(server: &Server, id: u64) -> Arc<Peer> {
     realm.session(SessionId::new(id).expect("an id")).expect("it is open")
 }
 
+/// What tells of this end of a transport is so, as the router runs in this very process.
+fn check_own_end(transport: &TransportDetails) {
+    assert_eq!(transport.own_pid, std::process::id());
+    let proc = std::path::Path::new("/proc/self");
+    if proc.is_dir() {
+        let socket = std::fs::read_link(proc.join(format!("fd/{}", transport.own_fd))).expect("it is open");
+        assert!(socket.to_string_lossy().starts_with("socket:"), "{socket:?}");
+        assert!(proc.join(format!("task/{}", transport.own_tid)).is_dir(), "a thread of this process");
+    }
+}
+
+// MSE-07
 #[test]
-fn a_session_knows_its_transport() {
+fn a_session_over_rawsocket_knows_its_transport() {
     let server = Server::start();
     let mut raw = Client::raw(&server, Serializer::Json);
     let peer = session(&server, raw.join());
     let transport = peer.transport();
-    assert_eq!(transport.channel_type, ChannelType::Tcp);
+    assert_eq!((transport.channel_type, transport.is_secure()), (ChannelType::Tcp, false));
     assert!(transport.peer.starts_with("tcp4:127.0.0.1:"));
-    assert_eq!(transport.own, Some(format!("tcp4:127.0.0.1:{}", server.socket_addr().port())));
-    assert_eq!((transport.is_secure(), &transport.websocket_protocol), (false, &None));
+    let own = format!("tcp4:127.0.0.1:{}", server.socket_addr().port());
+    assert_eq!(transport.own.as_deref(), Some(own.as_str()));
+    check_own_end(transport);
+    assert_eq!((&transport.http, &transport.tls), (&None, &None));
+}
 
-    let headers = "User-Agent: test\r\nCookie: secret=1\r\nAuthorization: Basic c2VjcmV0\r\n\
-                   Sec-WebSocket-Extensions: permessage-deflate\r\n";
+// MSE-07
+#[test]
+fn a_session_over_websocket_knows_its_transport() {
+    let server = Server::with(|config| {
+        if let Some(websocket) = &mut config.websocket {
+            websocket.server_header = Some("Clover".into());
+        }
+    });
+    let headers = "User-Agent: test\r\nCookie: secret=1\r\nX-Two: a\r\nx-two: b\r\n\
+                   Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=12\r\n";
     let (mut websocket, _) = Client::websocket_over(server.connect(), "wamp.2.cbor.batched", headers);
     let peer = session(&server, websocket.join());
-    let transport = peer.transport();
-    assert_eq!(transport.websocket_protocol.as_deref(), Some("wamp.2.cbor.batched"));
-    assert!(transport.websocket_extensions[0].starts_with("permessage-deflate"));
-    let received: HashMap<_, _> = transport.http_headers_received.iter().cloned().collect();
-    assert_eq!(received.get("user-agent").map(String::as_str), Some("test"));
-    assert_eq!(received.get("host").map(String::as_str), Some("localhost"));
-    assert!(!received.contains_key("cookie") && !received.contains_key("authorization"), "{received:?}");
+    check_own_end(peer.transport());
+    let http = peer.transport().http.as_deref().expect("it was opened by HTTP");
+    assert_eq!(http.websocket_protocol, Some("wamp.2.cbor.batched"));
+    let deflate = http.deflate.expect("compression was agreed");
+    assert!(deflate.server_no_context_takeover && deflate.client_no_context_takeover);
+    assert_eq!((deflate.server_max_window_bits, deflate.client_max_window_bits), (15, 12));
+    let received = &http.headers_received;
+    assert_eq!(received.get("user-agent"), Some("test"));
+    assert_eq!(received.get("host"), Some("localhost"));
+    assert_eq!(received.get("upgrade"), Some("websocket"));
+    assert_eq!(received.get("cookie"), Some("secret=1"), "whoever authenticates may want it");
+    assert_eq!(received.iter().filter(|(name, _)| *name == "x-two").count(), 2);
+    assert!(http.headers_sent.iter().eq([("server", "Clover")]));
+    assert_eq!(http.cookie_id, None);
 
+    let mut plain = Client::websocket(&server, "wamp.2.json");
+    let peer = session(&server, plain.join());
+    let http = peer.transport().http.as_deref().expect("it was opened by HTTP");
+    assert_eq!((http.websocket_protocol, http.deflate), (Some("wamp.2.json"), None));
+}
+
+// MSE-07
+#[test]
+fn a_session_over_a_unix_socket_knows_its_transport() {
     let folder = Folder::new("unix-details");
-    let unix = Server::with(|config| config.endpoint = Endpoint::unix(folder.file("wamp.sock")));
-    let mut local = Client::raw(&unix, Serializer::Json);
-    let peer = session(&unix, local.join());
-    assert_eq!((peer.transport().channel_type, peer.transport().peer.as_str()), (ChannelType::Unix, "unix"));
+    let path = folder.file("wamp.sock");
+    let server = Server::with(|config| config.endpoint = Endpoint::unix(&path));
+    let mut local = Client::raw(&server, Serializer::Json);
+    let peer = session(&server, local.join());
+    let transport = peer.transport();
+    assert_eq!((transport.channel_type, &*transport.peer), (ChannelType::Unix, "unix"));
+    let own = format!("unix:{}", path.display());
+    assert_eq!(transport.own.as_deref(), Some(own.as_str()));
+    check_own_end(transport);
 }
 
 /// Does what the client's authid says.

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use cloverleaf_listeners::{ClientCertificates, Endpoint, ListenError, Listener, ListenerConfig, TlsConfig};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use router::Router;
 use router::config::RouterConfig;
+use router::{ChannelType, Peer, Router};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
 use support::{Client, Folder, PATIENCE, Pipe, Server};
-use wamp::Serializer;
+use wamp::{Serializer, SessionId};
 
 /// An authority with the files of what it issued.
 struct Authority {
@@ -101,6 +101,11 @@ fn connect(server: &Server, authority: &Authority, manner: Manner) -> Stream {
     try_connect(server, authority, manner).expect("a TLS connection")
 }
 
+fn session(server: &Server, id: u64) -> Arc<Peer> {
+    let realm = server.router.realm("realm1").expect("it is there");
+    realm.session(SessionId::new(id).expect("an id")).expect("it is open")
+}
+
 // TLS-01, RAW-25
 #[test]
 fn both_transports_run_over_tls() {
@@ -155,6 +160,48 @@ fn client_certificates_are_asked_for_and_checked() {
     assert!(joins(&optional, own()));
     assert!(joins(&optional, Manner::default()));
     assert!(!joins(&optional, foreign()));
+}
+
+// MSE-07, TLS-02
+#[test]
+fn a_session_over_tls_knows_what_was_agreed_and_shown() {
+    let authority = Authority::new("tls-details");
+    let authorities = vec![authority.folder.file("ca.pem")];
+    let server = authority.server(ClientCertificates::Optional { authorities });
+    let (certificate, key) = authority.issue("client", "client.example.com");
+    let der = CertificateDer::from_pem_file(&certificate).expect("a certificate");
+    let stream = connect(
+        &server,
+        &authority,
+        Manner { certificate: Some((certificate, key)), versions: vec![&TLS13], ..Manner::default() },
+    );
+    let binding = stream.conn.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(b""));
+    let peer = session(&server, Client::raw_over(Pipe::over(stream), Serializer::Cbor, 15).join());
+    let transport = peer.transport();
+    assert_eq!((transport.channel_type, transport.is_secure()), (ChannelType::Tls, true));
+    assert!(transport.own_fd >= 0);
+    let tls = transport.tls.as_deref().expect("it is TLS");
+    assert_eq!(tls.protocol, "TLSv1_3");
+    assert!(tls.cipher.starts_with("TLS13_"), "{}", tls.cipher);
+    assert_eq!((tls.alpn.as_deref(), tls.server_name.as_deref()), (Some("http/1.1"), Some("localhost")));
+    assert_eq!(tls.channel_binding, binding.ok(), "both ends know the same");
+    let shown = tls.peer_certificate.as_deref().expect("the client has shown one");
+    assert_eq!(&*shown.der, der.as_ref());
+    assert!(shown.details.contains_key("sha1") && shown.details.contains_key("sha256"));
+    assert!(shown.details.to_string().contains("DNS:client.example.com"), "{}", shown.details);
+}
+
+// MSE-07
+#[test]
+fn a_session_over_tls_claims_nothing_that_was_not_agreed() {
+    let authority = Authority::new("tls-bare");
+    let server = authority.server(ClientCertificates::No);
+    let stream =
+        connect(&server, &authority, Manner { versions: vec![&TLS12], alpn: vec![], ..Manner::default() });
+    let peer = session(&server, Client::raw_over(Pipe::over(stream), Serializer::Cbor, 15).join());
+    let tls = peer.transport().tls.as_deref().expect("it is TLS");
+    assert_eq!((tls.protocol, &tls.alpn), ("TLSv1_2", &None));
+    assert_eq!((tls.channel_binding, &tls.peer_certificate), (None, &None));
 }
 
 // TLS-04

@@ -1,8 +1,11 @@
 //! Who a session is, and what its transport looks like.
 
+use std::fmt;
 use std::sync::Arc;
 
 use transport::Framing;
+use transport::websocket::Deflate;
+use wamp::value::Dict;
 use wamp::{Serializer, SessionId, Value};
 
 /// The authrole of sessions that belong to the router itself. No client can have it.
@@ -70,27 +73,26 @@ pub enum ChannelType {
     Memory,
 }
 
-/// What is known of a session's transport.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known of a session's transport. It stays as long as the session, so it is small: what most sessions don't
+/// have is behind a pointer.
+#[derive(Debug, Clone, PartialEq)]
 pub struct TransportDetails {
     /// What carries the bytes.
     pub channel_type: ChannelType,
     /// The other end: `tcp4:IP:PORT`, `tcp6:IP:PORT`, `unix`, `unix:PATH` or `process:PID`.
-    pub peer: String,
+    pub peer: Box<str>,
     /// This end, in the same form.
-    pub own: Option<String>,
-    /// `wamp.2.json` and so on, on WebSocket.
-    pub websocket_protocol: Option<String>,
-    /// The extensions agreed, on WebSocket.
-    pub websocket_extensions: Vec<String>,
-    /// The request's headers, names in lower case, on WebSocket.
-    pub http_headers_received: Vec<(String, String)>,
-    /// The headers that the router added to its response, on WebSocket.
-    pub http_headers_sent: Vec<(String, String)>,
-    /// What was agreed, on TLS.
-    pub tls: Option<TlsDetails>,
-    /// The client's certificate as DER, if it sent one.
-    pub peer_certificate: Option<Vec<u8>>,
+    pub own: Option<Box<str>>,
+    /// The process of this end; 0 where that isn't known.
+    pub own_pid: u32,
+    /// The thread of this end that accepted the transport, by the number that the system gave it; 0 where that isn't known.
+    pub own_tid: u32,
+    /// The file descriptor of this end; -1 where there is none.
+    pub own_fd: i32,
+    /// What came and went with the HTTP request that opened it, on WebSocket.
+    pub http: Option<Box<HttpDetails>>,
+    /// What was agreed and shown, on TLS.
+    pub tls: Option<Box<TlsDetails>>,
 }
 
 impl TransportDetails {
@@ -98,14 +100,13 @@ impl TransportDetails {
     pub fn new(channel_type: ChannelType, peer: &str) -> Self {
         TransportDetails {
             channel_type,
-            peer: peer.to_owned(),
+            peer: peer.into(),
             own: None,
-            websocket_protocol: None,
-            websocket_extensions: Vec::new(),
-            http_headers_received: Vec::new(),
-            http_headers_sent: Vec::new(),
+            own_pid: 0,
+            own_tid: 0,
+            own_fd: -1,
+            http: None,
             tls: None,
-            peer_certificate: None,
         }
     }
 
@@ -115,15 +116,145 @@ impl TransportDetails {
     }
 }
 
-/// What a TLS handshake agreed on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known of the HTTP request that a session was opened by.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct HttpDetails {
+    /// The header fields of the request.
+    pub headers_received: HttpHeaders,
+    /// The header fields that the router added to its response.
+    pub headers_sent: HttpHeaders,
+    /// `wamp.2.json` and so on, if the client named one.
+    pub websocket_protocol: Option<&'static str>,
+    /// What was agreed about compression.
+    pub deflate: Option<Deflate>,
+    /// The cookie by which the client is known again.
+    pub cookie_id: Option<Box<str>>,
+}
+
+/// Without the cookie's id, for the same reason as [`HttpHeaders`].
+impl fmt::Debug for HttpDetails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpDetails")
+            .field("headers_received", &self.headers_received)
+            .field("headers_sent", &self.headers_sent)
+            .field("websocket_protocol", &self.websocket_protocol)
+            .field("deflate", &self.deflate)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Header fields in the order in which they stood, in one piece of memory.
+///
+/// It is line after line, of which the odd ones are names, in lower case, and the even ones values. Neither can have a
+/// line's end in it.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct HttpHeaders(Box<str>);
+
+impl HttpHeaders {
+    /// These fields.
+    pub fn new<'h>(fields: impl IntoIterator<Item = (&'h str, &'h str)>) -> Self {
+        let mut lines = String::new();
+        let mut push = |line: &str| {
+            lines.extend(line.chars().map(|c| if c == '\n' || c == '\r' { ' ' } else { c }));
+            lines.push('\n');
+        };
+        for (name, value) in fields {
+            push(&name.to_ascii_lowercase());
+            push(value);
+        }
+        HttpHeaders(lines.into_boxed_str())
+    }
+
+    /// Names and values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut lines = self.0.lines();
+        std::iter::from_fn(move || Some((lines.next()?, lines.next()?)))
+    }
+
+    /// The value of the first field of this name, which is given in lower case.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+
+    /// Whether fields of this name, which is given in lower case, prove who somebody is, so that whoever reads them could
+    /// pass for that one (MSE-16).
+    pub fn is_secret(name: &str) -> bool {
+        const NAMES: [&str; 5] =
+            ["cookie", "set-cookie", "authorization", "proxy-authorization", "x-api-key"];
+        const PARTS: [&str; 3] = ["token", "secret", "password"];
+        NAMES.contains(&name) || PARTS.iter().any(|part| name.contains(part))
+    }
+}
+
+/// Debug output ends up in logs, where nobody's cookies belong.
+impl fmt::Debug for HttpHeaders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |(name, value)| (name, if HttpHeaders::is_secret(name) { "(redacted)" } else { value });
+        f.debug_map().entries(self.iter().map(shown)).finish()
+    }
+}
+
+/// What a TLS handshake agreed on, and what the client showed in it.
+#[derive(Debug, Clone, PartialEq)]
 pub struct TlsDetails {
     /// `TLSv1_3` or `TLSv1_2`.
-    pub protocol: String,
+    pub protocol: &'static str,
     /// The cipher suite.
-    pub cipher: String,
+    pub cipher: &'static str,
     /// The application protocol, if one was agreed.
-    pub alpn: Option<String>,
+    pub alpn: Option<Box<str>>,
     /// The name the client asked for.
-    pub server_name: Option<String>,
+    pub server_name: Option<Box<str>>,
+    /// What both ends, and nobody else, know of this one connection: `tls-exporter` of RFC 9266. `None` where the
+    /// connection can't vouch for that.
+    pub channel_binding: Option<[u8; 32]>,
+    /// The client's certificate, if it showed one.
+    pub peer_certificate: Option<Box<PeerCertificate>>,
+}
+
+/// A client's certificate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PeerCertificate {
+    /// As it was shown.
+    pub der: Box<[u8]>,
+    /// What stands in it, for session details.
+    pub details: Dict,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_come_back_as_they_were() {
+        let fields = [("host", "a.example.com"), ("x-empty", ""), ("x-tab", "a\tb: c"), ("host", "b")];
+        let headers = HttpHeaders::new(fields);
+        assert!(headers.iter().eq(fields));
+        assert_eq!((headers.get("host"), headers.get("none")), (Some("a.example.com"), None));
+        assert_eq!(HttpHeaders::default().iter().count(), 0);
+    }
+
+    #[test]
+    fn no_value_can_add_a_field() {
+        let headers = HttpHeaders::new([("Server", "x\r\nset-cookie\nhidden")]);
+        assert!(headers.iter().eq([("server", "x  set-cookie hidden")]));
+    }
+
+    // MSE-16
+    #[test]
+    fn logs_show_no_secrets() {
+        let headers = HttpHeaders::new([("cookie", "id=1234"), ("host", "here")]);
+        let http = HttpDetails {
+            headers_received: headers,
+            cookie_id: Some("1234".into()),
+            ..HttpDetails::default()
+        };
+        let shown = format!("{http:?}");
+        assert!(shown.contains("here") && shown.contains("cookie") && !shown.contains("1234"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_known_of_a_plain_transport_is_small() {
+        assert!(size_of::<TransportDetails>() <= 64);
+    }
 }

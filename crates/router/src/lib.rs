@@ -56,7 +56,10 @@ pub use broker::Subscription;
 pub use config::{Limits, RealmConfig, RouterConfig};
 pub use dealer::Registration;
 pub use edges::Edges;
-pub use identity::{ChannelType, Format, Identity, TRUSTED, TlsDetails, TransportDetails};
+pub use identity::{
+    ChannelType, Format, HttpDetails, HttpHeaders, Identity, PeerCertificate, TRUSTED, TlsDetails,
+    TransportDetails,
+};
 pub use link::{Flow, Link};
 pub use outbox::Output;
 pub use peer::Peer;

@@ -112,9 +112,9 @@ impl Start {
         }
         let realms = self.realm.iter().map(|name| RealmConfig::open(name)).collect();
         let worker = WorkerConfig {
-            id: None,
             router: RouterConfig { realms, ..RouterConfig::default() },
             listeners: self.listen.iter().map(|place| ListenerConfig::new(place.0.clone())).collect(),
+            ..WorkerConfig::default()
         };
         Ok(Loaded { config: Config { node_id: None, workers: vec![worker] }, notes: Vec::new() })
     }

@@ -59,7 +59,10 @@ impl FileSection {
             agent,
         };
         let listeners = transports.iter().map(|transport| transport.listener(&self.limits, directory));
-        WorkerConfig { id, router, listeners: listeners.collect() }
+        let stores = realms
+            .iter()
+            .filter_map(|realm| Some((realm.name.clone(), realm.store.as_ref()?.on_disk(directory)?)));
+        WorkerConfig { id, router, listeners: listeners.collect(), stores: stores.collect() }
     }
 }
 

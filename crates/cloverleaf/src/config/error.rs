@@ -74,6 +74,11 @@ impl Problem {
         Problem { line, path: String::new(), kind: Kind::Wrong(text.into()) }
     }
 
+    /// What is wrong with a file that the config file names, in one line: `FILE:LINE: what is wrong`.
+    pub(crate) fn in_file(&self, name: &Path) -> String {
+        ConfigError::new(name, self.clone()).to_string()
+    }
+
     fn sentence(&self) -> String {
         match &self.kind {
             Kind::NotSupportedYet { value: None, accepted } => {

@@ -161,6 +161,14 @@ impl<'de> Visitor<'de> for DataVisitor {
     }
 }
 
+/// Reads a whole file as JSON, whatever its format.
+pub(crate) fn read_json(text: &str, format: ConfigFormat) -> Result<serde_json::Value, Problem> {
+    match format {
+        ConfigFormat::Json => serde_json::from_str(text).map_err(|error| json_problem(&error)),
+        ConfigFormat::Yaml => serde_saphyr::from_str(text).map_err(|error| yaml_problem(&error)),
+    }
+}
+
 fn json_problem(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     // serde_json ends its messages with a position that ours begin with.

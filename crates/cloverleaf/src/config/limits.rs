@@ -39,6 +39,18 @@ section! {
         registrations_max: usize = Limits::default().registrations_max;
         /// Sessions a realm may have.
         sessions_max: usize = Limits::default().sessions_max;
+        /// Testaments a session may have.
+        testaments_max: usize = Limits::default().testaments_max;
+        /// Bytes of a session's testaments, with all that they hold besides their payloads.
+        testaments_bytes_max: Bytes = Bytes(Limits::default().testaments_bytes_max);
+        /// Bytes of the details that `wamp.session.modify_details` may add to a session.
+        details_bytes_max: Bytes = Bytes(Limits::default().details_bytes_max);
+        /// Declarations a realm may have.
+        schemas_max: usize = Limits::default().schemas_max;
+        /// The longest declaration, as JSON.
+        schema_bytes_max: Bytes = Bytes(Limits::default().schema_bytes_max);
+        /// The most events that one call of `wamp.subscription.get_events` returns.
+        history_events_max: usize = Limits::default().history_events_max;
         /// How long a peer may take from connecting to WELCOME.
         handshake_timeout: Ms = Ms(Limits::default().handshake_timeout);
         /// How long a peer may take to answer GOODBYE, and how long a connection may stay without a session after it.
@@ -76,7 +88,12 @@ impl LimitsSection {
             sessions_max: self.sessions_max,
             handshake_timeout: self.handshake_timeout.0,
             goodbye_timeout: self.goodbye_timeout.0,
-            ..Limits::default()
+            testaments_max: self.testaments_max,
+            testaments_bytes_max: self.testaments_bytes_max.0,
+            details_bytes_max: self.details_bytes_max.0,
+            schemas_max: self.schemas_max,
+            schema_bytes_max: self.schema_bytes_max.0,
+            history_events_max: self.history_events_max,
         }
     }
 

@@ -18,13 +18,17 @@ mod limits;
 mod realm;
 mod reference;
 mod role;
+mod schemas;
 mod section;
 mod sense;
 mod setting;
+mod store;
 mod transport;
 mod websocket;
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ::listeners::ListenerConfig;
 use router::config::RouterConfig;
@@ -57,6 +61,40 @@ pub struct WorkerConfig {
     pub router: RouterConfig,
     /// Where clients connect. None is fine for a router that only the embedding program uses.
     pub listeners: Vec<ListenerConfig>,
+    /// The files in which realms, by name, keep history, schemas and retained events. A realm that isn't here keeps them in
+    /// memory.
+    pub stores: HashMap<String, StoreConfig>,
+}
+
+/// A file in which a realm keeps what outlives the router.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// The file; it is made if it isn't there.
+    pub path: PathBuf,
+    /// How long changes wait to be written together: what a crash may cost.
+    pub flush_interval: Duration,
+    /// How many events may wait; the newest are given up beyond it.
+    pub pending_events_max: usize,
+    /// How many bytes they may take.
+    pub pending_bytes_max: usize,
+    /// Whether each flush waits until the disk has it. Without, a power failure may damage the file.
+    pub sync: bool,
+    /// Memory for pages of the file, in bytes.
+    pub cache_bytes: usize,
+}
+
+impl StoreConfig {
+    /// A file that is written every 200 ms, and by the disk too.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        StoreConfig {
+            path: path.into(),
+            flush_interval: Duration::from_millis(200),
+            pending_events_max: 100_000,
+            pending_bytes_max: 64 << 20,
+            sync: true,
+            cache_bytes: 64 << 20,
+        }
+    }
 }
 
 /// A file that was read.
@@ -91,7 +129,8 @@ impl Config {
         Self::parse(&text, ConfigFormat::of(file), file, &environment)
     }
 
-    /// Reads a config file's text. `file` is named in errors, and paths are relative to its directory.
+    /// Reads a config file's text. `file` is named in errors, and paths are relative to its directory. The files with
+    /// schemas that it names are read with it.
     ///
     /// # Errors
     /// A text that says something that isn't understood, with line and path.
@@ -101,7 +140,8 @@ impl Config {
         file: &Path,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Loaded, ConfigError> {
-        let mut reading = Reading { environment, notes: Vec::new() };
+        let directory = file.parent().unwrap_or(Path::new(""));
+        let mut reading = Reading { environment, directory, notes: Vec::new() };
         let section = Item::parse(text, format)
             .and_then(|item| {
                 let section = FileSection::read(&item, &Place::root(), &mut reading)?;
@@ -109,7 +149,6 @@ impl Config {
                 Ok(section)
             })
             .map_err(|problem| ConfigError::new(file, problem))?;
-        let directory = file.parent().unwrap_or(Path::new(""));
         Ok(Loaded { config: section.config(directory), notes: reading.notes })
     }
 }

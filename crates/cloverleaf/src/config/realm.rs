@@ -7,8 +7,10 @@ use wamp::uri::UriCheck;
 use crate::config::error::Problem;
 use crate::config::item::Item;
 use crate::config::role::RoleSection;
+use crate::config::schemas::{SchemaFile, check_schemas};
 use crate::config::section::{all_defaults, section};
 use crate::config::setting::{Bytes, Ms, Place, distinct, words};
+use crate::config::store::StoreSection;
 
 words!(UriCheck { "loose" => UriCheck::Loose, "strict" => UriCheck::Strict });
 words!(RequestIds { "lenient" => RequestIds::Lenient, "strict" => RequestIds::Strict });
@@ -34,8 +36,13 @@ section! {
         options: RealmOptions = all_defaults();
         /// Who may do what. Without roles nobody may do anything.
         roles: Vec<RoleSection> = Vec::new();
+        /// Where it keeps event history, schemas and retained events; left out, there is no history, and the others
+        /// are kept in memory.
+        store: Option<StoreSection> = None;
+        /// Files with the declarations of topics, procedures and errors, each a map from URIs to declarations.
+        schemas: Vec<SchemaFile> = Vec::new();
     }
-    later { "store", "stats", "inventory", "rlinks" }
+    later { "stats", "inventory", "rlinks" }
     check check_realm;
 }
 
@@ -61,12 +68,16 @@ section! {
         call_timeout: CallTimeoutSection = all_defaults();
         /// Trust levels that publications and calls bear.
         trust_levels: Vec<TrustLevelSection> = Vec::new();
+        /// Whether there is a meta API: its procedures, and its events.
+        enable_meta_api: bool = true;
+        /// Whether session details, which the meta API tells, show cookies, `Authorization` and other header fields that
+        /// prove who somebody is.
+        show_secrets_in_session_details: bool = false;
         /// Accepted as `false`: meta events don't leave their realm.
         bridge_meta_api: bool = false;
     }
     no_effect {
         "event_dispatching_chunk_size": "events are delivered without being cut into chunks",
-        "enable_meta_api": "the meta API is not part of this version",
     }
     check check_options;
 }
@@ -125,6 +136,9 @@ fn check_realm(realm: &RealmSection, item: &Item, at: &Place) -> Result<(), Prob
         let names = realm.roles.iter().map(|role| role.name.as_str());
         distinct("role", names, &roles.item, &at.key("roles", roles.line))?;
     }
+    if let Some(schemas) = item.entry("schemas") {
+        check_schemas(&realm.schemas, &schemas.item, &at.key("schemas", schemas.line))?;
+    }
     Ok(())
 }
 
@@ -171,7 +185,10 @@ impl RealmSection {
                 max: options.call_timeout.max.unless_zero(),
                 never_forward: options.call_timeout.never_forward,
             },
-            ..RealmConfig::closed(&self.name)
+            meta_api: options.enable_meta_api,
+            show_secrets: options.show_secrets_in_session_details,
+            history: self.store.as_ref().map(StoreSection::histories).unwrap_or_default(),
+            schemas: self.schemas.iter().map(|file| file.source.clone()).collect(),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::config::realm::{
 };
 use crate::config::role::{AllowSection, DiscloseSection, PermissionSection, RoleSection};
 use crate::config::section::{Key, Section};
+use crate::config::store::{CfxdbStoreSection, HistorySection, MemoryStoreSection, RedbStoreSection};
 use crate::config::transport::{
     AnonymousSection, AuthSection, RawSocketItem, RawSocketOptions, RawSocketSection, UniversalSection,
     WebSection, WebSocketItem, WebSocketSection,
@@ -28,6 +29,10 @@ pub fn reference() -> String {
     write::<RetentionSection>(&mut page);
     write::<CallTimeoutSection>(&mut page);
     write::<TrustLevelSection>(&mut page);
+    write::<MemoryStoreSection>(&mut page);
+    write::<RedbStoreSection>(&mut page);
+    write::<CfxdbStoreSection>(&mut page);
+    write::<HistorySection>(&mut page);
     write::<RoleSection>(&mut page);
     write::<PermissionSection>(&mut page);
     write::<AllowSection>(&mut page);

@@ -5,9 +5,9 @@ use wamp::MatchPolicy;
 use wamp::uri::UriCheck;
 
 use crate::config::error::Problem;
-use crate::config::item::Item;
+use crate::config::item::{Data, Item};
 use crate::config::section::{all_defaults, section};
-use crate::config::setting::{Place, distinct, words};
+use crate::config::setting::{Place, Reading, Setting, distinct, words};
 
 words!(MatchPolicy {
     "exact" => MatchPolicy::Exact,
@@ -46,8 +46,9 @@ section! {
         disclose: DiscloseSection = all_defaults();
         /// Accepted for Crossbar.io's sake; decisions by rules are always remembered.
         cache: bool = false;
+        /// Whether what is published, called or yielded there has to be as declared by the realm's `schemas`.
+        validate: Validate = Validate(false);
     }
-    later { "validate" }
     check check_permission;
 }
 
@@ -72,6 +73,29 @@ section! {
         caller: bool = false;
         /// Publishers, to the subscribers of the topic.
         publisher: bool = false;
+    }
+}
+
+/// Whether payloads are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Validate(bool);
+
+impl Setting for Validate {
+    fn takes() -> String {
+        bool::takes()
+    }
+
+    fn read(item: &Item, at: &Place, reading: &mut Reading<'_>) -> Result<Self, Problem> {
+        if let Data::Map(_) = item.data {
+            let text = "types of a Crossbar.io inventory are not supported; expected `true` or `false`: with `true` payloads \
+                        have to be as declared by the `schemas` of the realm or by `wamp.schema.define`";
+            return Err(at.problem(text));
+        }
+        bool::read(item, at, reading).map(Validate)
+    }
+
+    fn show(&self) -> String {
+        self.0.show()
     }
 }
 
@@ -104,7 +128,7 @@ fn check_permission(permission: &PermissionSection, item: &Item, at: &Place) -> 
     Err(at.key("uri", line).problem(text))
 }
 
-fn expected_uri(policy: MatchPolicy) -> &'static str {
+pub(crate) fn expected_uri(policy: MatchPolicy) -> &'static str {
     match policy {
         MatchPolicy::Exact => {
             "a URI: components between dots, none of them empty, without white space and `#`"
@@ -142,7 +166,7 @@ impl PermissionSection {
             },
             disclose_caller: self.disclose.caller,
             disclose_publisher: self.disclose.publisher,
-            validate: false,
+            validate: self.validate.0,
         }
     }
 

@@ -4,6 +4,8 @@
 //! the reason); one that Crossbar.io has and this version doesn't (an error that says so); or unknown (an error that
 //! lists the keys there are). None is passed over in silence.
 
+use std::path::Path;
+
 use crate::config::error::Problem;
 use crate::config::item::{Data, Entry, Item};
 use crate::config::setting::{Place, Reading, Setting};
@@ -105,7 +107,7 @@ impl<'i> Fields<'i> {
 /// If the section has a setting that must be there; whoever gives a section this default sees to that.
 pub(crate) fn all_defaults<S: Section + Setting>() -> S {
     let item = Item { line: 0, data: Data::Map(Vec::new()) };
-    let mut reading = Reading { environment: &|_| None, notes: Vec::new() };
+    let mut reading = Reading { environment: &|_| None, directory: Path::new(""), notes: Vec::new() };
     S::read(&item, &Place::root(), &mut reading).expect("every setting of this section has a default")
 }
 

@@ -4,6 +4,7 @@
 //! noted. Nothing outside the file is looked at.
 
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
 use crate::config::endpoint::EndpointSection;
 use crate::config::error::Problem;
@@ -11,6 +12,7 @@ use crate::config::file::FileSection;
 use crate::config::item::{Data, Item};
 use crate::config::realm::RealmSection;
 use crate::config::setting::{Bytes, Place};
+use crate::config::store::StoreSection;
 use crate::config::transport::TransportSection;
 
 /// The longest message that RawSocket has a length for.
@@ -28,6 +30,7 @@ struct Scope<'f> {
 pub(crate) fn judge(file: &FileSection, item: &Item) -> Result<Vec<String>, Problem> {
     let scopes = scopes(file, item);
     check_addresses(&scopes)?;
+    check_stores(&scopes)?;
     let mut notes = Vec::new();
     for scope in &scopes {
         scope.note_roles(&mut notes);
@@ -111,6 +114,24 @@ fn check_addresses(scopes: &[Scope<'_>]) -> Result<(), Problem> {
                 return Err(at.key("endpoint", at.line).problem(text));
             }
             taken.push((at, transport));
+        }
+    }
+    Ok(())
+}
+
+/// No two realms can keep what they keep in one file.
+fn check_stores(scopes: &[Scope<'_>]) -> Result<(), Problem> {
+    let mut taken: Vec<(Place, PathBuf)> = Vec::new();
+    for scope in scopes {
+        for (at, realm) in scope.placed("realms", scope.realms) {
+            let Some(file) = realm.store.as_ref().and_then(StoreSection::file) else { continue };
+            // Joined, `./a` and `a` are alike.
+            let file = Path::new("/").join(file);
+            if let Some((other, _)) = taken.iter().find(|(_, other)| *other == file) {
+                let text = format!("the store of {} is in the same file", other.path);
+                return Err(at.key("store", at.line).key("path", at.line).problem(text));
+            }
+            taken.push((at, file));
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! One setting: how a value of a config file becomes a value of a type.
 
+use std::path::Path;
 use std::time::Duration;
 
 use crate::config::error::{Kind, Problem};
@@ -26,6 +27,8 @@ pub(crate) trait Setting: Sized {
 pub(crate) struct Reading<'e> {
     /// The environment's variables.
     pub(crate) environment: &'e dyn Fn(&str) -> Option<String>,
+    /// Where files are that the file names.
+    pub(crate) directory: &'e Path,
     /// What was accepted but has no effect, as lines for the log.
     pub(crate) notes: Vec<String>,
 }
@@ -344,7 +347,7 @@ mod tests {
 
     fn read<T: Setting>(text: &str) -> Result<T, String> {
         let item = Item::parse(text, ConfigFormat::Yaml).unwrap();
-        let mut reading = Reading { environment: &|_| None, notes: Vec::new() };
+        let mut reading = Reading { environment: &|_| None, directory: Path::new(""), notes: Vec::new() };
         T::read(&item, &Place::root().key("x", 1), &mut reading).map_err(|problem| match problem.kind {
             Kind::Wrong(text) => text,
             Kind::NotSupportedYet { .. } => "not supported yet".to_owned(),

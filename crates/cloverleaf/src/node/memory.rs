@@ -8,7 +8,6 @@
 //! answers are left unread), and the client takes no further commands when they are many ([`Link::queued`]). Towards
 //! the client the mailbox has the bounds of every session, and its policy for slow ones.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::sync::Arc;
@@ -16,9 +15,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use client::{Link, LinkError};
-use listeners::clock;
+use listeners::{clock, in_turn, transport_here};
 use router::decision::Authenticator;
-use router::{ChannelType, Flow, Format, Millis, Output, Router, TransportDetails, Turn, Worker};
+use router::{ChannelType, Flow, Format, Millis, Output, Router};
 use tokio::time::Instant;
 use transport::Framing;
 use wamp::Serializer;
@@ -50,7 +49,7 @@ impl MemoryLink {
     pub(crate) fn new(router: &Arc<Router>, authenticator: Arc<dyn Authenticator>) -> Self {
         let format = Format { serializer: SERIALIZER, framing: Framing::None };
         let peer = format!("process:{}", std::process::id());
-        let transport = TransportDetails::new(ChannelType::Memory, &peer);
+        let transport = transport_here(ChannelType::Memory, &peer);
         let now = clock::now();
         let link = router::Link::new(router, format, usize::MAX, transport, now);
         MemoryLink {
@@ -192,20 +191,4 @@ impl Drop for MemoryLink {
     fn drop(&mut self) {
         in_turn(|turn| self.link.disconnected(turn));
     }
-}
-
-thread_local! {
-    /// What this thread routes with. Taken out while it is used, so that a panic loses it instead of leaving it half
-    /// changed.
-    static WORKER: Cell<Option<Box<Worker>>> = const { Cell::new(None) };
-}
-
-/// Does something in a turn of the router.
-fn in_turn<R>(work: impl FnOnce(&mut Turn<'_>) -> R) -> R {
-    // While a thread ends its place is gone, and what still has to be cleaned up gets a new worker.
-    let worker = WORKER.try_with(Cell::take).ok().flatten();
-    let mut worker = worker.unwrap_or_else(|| Box::new(Worker::new(rand::random())));
-    let result = work(&mut worker.turn(clock::now()));
-    let _ = WORKER.try_with(|place| place.set(Some(worker)));
-    result
 }

@@ -7,14 +7,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use client::{ConnectError, Session};
-use listeners::{ListenError, Listener, TlsError, TlsReload};
+use listeners::{ListenError, Listener, ListenerConfig, TlsError, TlsReload};
 use router::authenticate::Preset;
-use router::{Identity, Router};
+use router::{Identity, Realm, Router};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Config, WorkerConfig};
+use crate::config::Config;
 
 pub use address::ListeningAt;
 
@@ -67,9 +67,20 @@ impl Node {
         let (stop, stopping) = watch::channel(false);
         let mut node =
             Node { routers: Vec::new(), addresses: Vec::new(), tls: Vec::new(), listeners: Vec::new(), stop };
-        let mut bound = Vec::new();
+        let mut made = Vec::new();
         for worker in config.workers {
-            node.add(config.node_id.as_deref(), worker, runtimes, &mut bound)?;
+            made.push((Router::new(worker.router)?, worker.id, worker.listeners));
+        }
+        // Only now the sockets: nobody gets a connection to what isn't going to run.
+        let mut bound = Vec::new();
+        for (router, id, listeners) in made {
+            let transports = listeners.len();
+            for config in listeners {
+                bound.push(node.bind(config, &router, runtimes)?);
+            }
+            let (node_id, realms) = (config.node_id.as_deref(), router.realms().len());
+            tracing::info!(node = node_id, worker = id, realms, transports, "a router starts");
+            node.routers.push(router);
         }
         for listener in bound {
             let mut stopping = stopping.clone();
@@ -81,31 +92,17 @@ impl Node {
         Ok(node)
     }
 
-    fn add(
+    fn bind(
         &mut self,
-        node: Option<&str>,
-        worker: WorkerConfig,
+        config: ListenerConfig,
+        router: &Arc<Router>,
         runtimes: &[Handle],
-        bound: &mut Vec<Listener>,
-    ) -> Result<(), StartError> {
-        let router = Router::new(worker.router)?;
-        let transports = worker.listeners.len();
-        for config in worker.listeners {
-            let describe = ListeningAt::of(&config);
-            let listener = Listener::bind(config, Arc::clone(&router), runtimes)?;
-            self.addresses.push(describe(listener.local_address().clone()));
-            self.tls.extend(listener.tls());
-            bound.push(listener);
-        }
-        tracing::info!(
-            node,
-            worker = worker.id,
-            realms = router.realms().len(),
-            transports,
-            "a router starts"
-        );
-        self.routers.push(router);
-        Ok(())
+    ) -> Result<Listener, ListenError> {
+        let describe = ListeningAt::of(&config);
+        let listener = Listener::bind(config, Arc::clone(router), runtimes)?;
+        self.addresses.push(describe(listener.local_address().clone()));
+        self.tls.extend(listener.tls());
+        Ok(listener)
     }
 
     /// Where clients can connect, in the order of the configuration.
@@ -116,6 +113,11 @@ impl Node {
     /// The routers, one for each worker of the configuration.
     pub fn routers(&self) -> &[Arc<Router>] {
         &self.routers
+    }
+
+    /// The realm of a name, of the first router that has it.
+    pub fn realm(&self, name: &str) -> Option<Arc<Realm>> {
+        self.routers.iter().find_map(|router| router.realm(name))
     }
 
     /// Opens a session inside the process, as a part of the router itself: its authrole is `trusted`, which may do

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use router::{Format, TransportDetails};
+use router::{Format, HttpDetails, HttpHeaders, TransportDetails};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::warn;
 use transport::http::{HttpError, MAX_HEAD, Request, response};
@@ -11,19 +11,6 @@ use transport::websocket::{AcceptOptions, Accepted, Decoder, Options, Role, acce
 use super::{Context, Greeting, Opening, Refused};
 use crate::WebSocketConfig;
 use crate::connection::Wire;
-
-/// Header fields that aren't told in session details: those that prove who somebody is, and those that were only
-/// there to open the WebSocket.
-const UNTOLD: [&str; 8] = [
-    "authorization",
-    "connection",
-    "cookie",
-    "sec-websocket-extensions",
-    "sec-websocket-key",
-    "sec-websocket-protocol",
-    "sec-websocket-version",
-    "upgrade",
-];
 
 pub(super) async fn greet<S>(opening: &mut Opening<S>) -> Result<Greeting, Refused>
 where
@@ -117,26 +104,22 @@ where
         deflate: accepted.deflate,
     });
     let format = Format { serializer: accepted.protocol.serializer, framing: accepted.framing() };
-    let transport = details(opening.transport.clone(), request, &accepted, config);
+    let http = Some(Box::new(details(request, &accepted, config)));
+    let transport = TransportDetails { http, ..opening.transport.clone() };
     let link = opening.context.link(format, usize::MAX, transport);
     let batched = accepted.protocol.batched;
     Ok(Greeting::Session(Wire { decoder: transport::Decoder::WebSocket(decoder), batched }, link))
 }
 
-fn details(
-    mut transport: TransportDetails,
-    request: &Request,
-    accepted: &Accepted,
-    config: &WebSocketConfig,
-) -> TransportDetails {
-    let is_told = |(name, _): &&(String, String)| !UNTOLD.contains(&name.as_str());
-    transport.http_headers_received = request.headers.iter().filter(is_told).cloned().collect();
-    transport.http_headers_received.shrink_to_fit();
-    transport.http_headers_sent =
-        config.server_header.iter().map(|server| ("server".to_owned(), server.clone())).collect();
-    transport.websocket_protocol = Some(accepted.protocol.name().to_owned());
-    transport.websocket_extensions = accepted.extensions.iter().cloned().collect();
-    transport
+fn details(request: &Request, accepted: &Accepted, config: &WebSocketConfig) -> HttpDetails {
+    let received = request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    HttpDetails {
+        headers_received: HttpHeaders::new(received),
+        headers_sent: HttpHeaders::new(config.server_header.iter().map(|server| ("server", server.as_str()))),
+        websocket_protocol: accepted.is_named.then(|| accepted.protocol.name()),
+        deflate: accepted.deflate,
+        cookie_id: None,
+    }
 }
 
 fn answered(status: u16, reason: &str) -> Refused {

@@ -40,13 +40,13 @@ pub struct Accepted {
     pub response: Vec<u8>,
     /// What is spoken. For `wamp.2.ubjson` the dialect was chosen by the client's user agent.
     pub protocol: Subprotocol,
+    /// Whether the client named it, or it was assumed.
+    pub is_named: bool,
     /// The form of batches this client most likely expects, by its user agent. (What it sends itself tells for sure:
     /// [`Batch::spoken_in`].)
     pub batch: Batch,
     /// What was agreed about compression.
     pub deflate: Option<Deflate>,
-    /// The extensions in use as they stand in the response, for the session's details.
-    pub extensions: Option<String>,
 }
 
 impl Accepted {
@@ -87,7 +87,7 @@ pub fn accept(request: &Request, options: &AcceptOptions<'_>) -> Result<Accepted
     let (deflate, extensions) = negotiated.unzip();
     let response = switching(key, chosen, extensions.as_deref(), options);
     let batch = Batch::expected_by(user_agent, protocol.serializer);
-    Ok(Accepted { response, protocol, batch, deflate, extensions })
+    Ok(Accepted { response, protocol, is_named: chosen.is_some(), batch, deflate })
 }
 
 /// What is spoken where none was named and none is required.
