@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use wamp::PublicationId;
 
-pub use crate::history::{BadRecord, StoredEvent};
+pub use crate::history::{BadRecord, EventPublisher, Memory, RecordHead, StoredEvent};
 use crate::timestamp::Timestamp;
 
 /// Where a realm keeps what it keeps.

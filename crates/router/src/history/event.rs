@@ -29,6 +29,30 @@ pub struct StoredEvent {
 #[error("this is no record of an event")]
 pub struct BadRecord;
 
+/// Who published an event, for those who make one without a router: [`StoredEvent::from_publish`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPublisher {
+    /// The session.
+    pub session: SessionId,
+    /// Its authid.
+    pub authid: Arc<str>,
+    /// Its authrole.
+    pub authrole: Arc<str>,
+    /// Its trust level, if it has one.
+    pub trustlevel: Option<u64>,
+}
+
+/// What [`StoredEvent::head`] finds in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordHead {
+    /// [`StoredEvent::timestamp`].
+    pub timestamp: Timestamp,
+    /// [`StoredEvent::publication`].
+    pub publication: PublicationId,
+    /// [`StoredEvent::bytes`].
+    pub bytes: usize,
+}
+
 /// What an event holds in memory besides its texts and its PUBLISH.
 const EVENT_BYTES: usize = 160;
 
@@ -81,6 +105,28 @@ impl StoredEvent {
             trustlevel: published.trustlevel,
             serializer,
             publish: bytes.into(),
+        }
+    }
+
+    /// An event from a PUBLISH message as it was encoded. It is not looked at: what is none is told when the event is
+    /// returned to somebody.
+    pub fn from_publish(
+        timestamp: Timestamp,
+        publication: PublicationId,
+        publisher: EventPublisher,
+        serializer: Serializer,
+        publish: Vec<u8>,
+    ) -> Self {
+        let EventPublisher { session, authid, authrole, trustlevel } = publisher;
+        StoredEvent {
+            timestamp,
+            publication,
+            publisher: session,
+            authid,
+            authrole,
+            trustlevel,
+            serializer,
+            publish: publish.into(),
         }
     }
 
@@ -194,6 +240,26 @@ impl StoredEvent {
             publish: rest.into(),
         })
     }
+
+    /// What those who search and trim need to know of a record, at a fraction of what it costs to decode it.
+    ///
+    /// # Errors
+    /// Bytes that [`StoredEvent::encode`] didn't write, as far as this looks.
+    pub fn head(record: &[u8]) -> Result<RecordHead, BadRecord> {
+        let mut rest = record;
+        let [VERSION, _] = take::<2>(&mut rest)? else { return Err(BadRecord) };
+        let mut number = || take::<8>(&mut rest).map(u64::from_be_bytes);
+        let (timestamp, publication, _publisher, _trustlevel) = (number()?, number()?, number()?, number()?);
+        for _ in ["authid", "authrole"] {
+            let length = usize::from(u16::from_be_bytes(take::<2>(&mut rest)?));
+            (_, rest) = rest.split_at_checked(length).ok_or(BadRecord)?;
+        }
+        Ok(RecordHead {
+            timestamp: Timestamp(timestamp),
+            publication: PublicationId::new(publication).ok_or(BadRecord)?,
+            bytes: EVENT_BYTES + rest.len(),
+        })
+    }
 }
 
 fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N], BadRecord> {
@@ -248,6 +314,10 @@ mod tests {
             let event = event(serializer, &authid, trustlevel, &arg);
             let read = StoredEvent::decode(&event.encode()).unwrap();
             prop_assert_eq!(&read, &event);
+            let head = StoredEvent::head(&event.encode()).unwrap();
+            prop_assert_eq!(head.timestamp, event.timestamp());
+            prop_assert_eq!(head.publication, event.publication());
+            prop_assert_eq!(head.bytes, event.bytes());
             let publish = read.publish().unwrap();
             prop_assert_eq!(&*publish.topic, "com.example.topic");
             prop_assert!(publish.options.disclose_me);
@@ -259,7 +329,27 @@ mod tests {
         fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             if let Ok(event) = StoredEvent::decode(&bytes) {
                 let _ = event.publish();
+                prop_assert!(StoredEvent::head(&bytes).is_ok());
             }
+        }
+
+        #[test]
+        fn an_event_is_made_without_a_router(trustlevel in prop::option::of(0u64..1000)) {
+            let event = event(Serializer::Cbor, "joe", trustlevel, "x");
+            let publisher = EventPublisher {
+                session: event.publisher,
+                authid: Arc::clone(&event.authid),
+                authrole: Arc::clone(&event.authrole),
+                trustlevel,
+            };
+            let made = StoredEvent::from_publish(
+                event.timestamp,
+                event.publication,
+                publisher,
+                event.serializer,
+                event.publish.to_vec(),
+            );
+            prop_assert_eq!(made, event);
         }
 
         #[test]

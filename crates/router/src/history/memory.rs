@@ -12,9 +12,11 @@ use crate::lock::lock;
 use crate::store::{EventRange, Restored, Store, StoreError, StoreHealth, Visit};
 use crate::timestamp::Timestamp;
 
-/// See the module. Reads hold no lock while events are looked at.
+/// Event history in memory, gone when the process ends; schemas and retained events are left to the router's memory.
+///
+/// Reads hold no lock while events are looked at.
 #[derive(Debug)]
-pub(crate) struct Memory {
+pub struct Memory {
     histories: Vec<(HistoryConfig, Mutex<History>)>,
 }
 
@@ -33,7 +35,8 @@ struct History {
 const CHUNK: u64 = 256;
 
 impl Memory {
-    pub(crate) fn new(histories: &[HistoryConfig]) -> Self {
+    /// A store for these histories, by their numbers.
+    pub fn new(histories: &[HistoryConfig]) -> Self {
         Memory { histories: histories.iter().map(|config| (config.clone(), Mutex::default())).collect() }
     }
 }

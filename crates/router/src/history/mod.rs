@@ -10,5 +10,5 @@ mod event;
 mod memory;
 
 pub(crate) use event::Published;
-pub use event::{BadRecord, StoredEvent};
-pub(crate) use memory::Memory;
+pub use event::{BadRecord, EventPublisher, RecordHead, StoredEvent};
+pub use memory::Memory;
