@@ -12,7 +12,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cloverleaf-wamp", &[]),
     ("cloverleaf-transport", &["cloverleaf-wamp"]),
     ("cloverleaf-auth", &["cloverleaf-wamp"]),
-    ("cloverleaf-router", &["cloverleaf-wamp", "cloverleaf-auth", "cloverleaf-transport"]),
+    ("cloverleaf-schema", &["cloverleaf-wamp"]),
+    (
+        "cloverleaf-router",
+        &["cloverleaf-wamp", "cloverleaf-auth", "cloverleaf-schema", "cloverleaf-transport"],
+    ),
     ("cloverleaf-store", &["cloverleaf-wamp", "cloverleaf-router"]),
     ("cloverleaf-cluster", &["cloverleaf-wamp", "cloverleaf-router"]),
     ("cloverleaf-listeners", &["cloverleaf-wamp", "cloverleaf-router", "cloverleaf-transport"]),
@@ -25,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cloverleaf-wamp",
             "cloverleaf-transport",
             "cloverleaf-auth",
+            "cloverleaf-schema",
             "cloverleaf-router",
             "cloverleaf-store",
             "cloverleaf-cluster",
@@ -37,7 +42,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// The crates without I/O.
-const PURE: &[&str] = &["cloverleaf-wamp", "cloverleaf-transport", "cloverleaf-auth", "cloverleaf-router"];
+const PURE: &[&str] =
+    &["cloverleaf-wamp", "cloverleaf-transport", "cloverleaf-auth", "cloverleaf-schema", "cloverleaf-router"];
 
 /// What brings sockets, a reactor or a runtime.
 const BANNED: &[&str] = &[
