@@ -24,7 +24,12 @@ pub mod config;
 mod node;
 
 pub use client;
-pub use config::{Config, ConfigError, WorkerConfig};
+pub use config::{Config, ConfigError, StoreConfig, WorkerConfig};
 pub use listeners;
 pub use node::{ListeningAt, Node, StartError};
 pub use router;
+
+/// The Rust of the page is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/meta-api.md")]
+struct MetaApiPage;

@@ -155,8 +155,9 @@ fn a_port_in_use_is_an_error_that_says_so() {
 fn a_config_file_with_an_error_starts_nothing() {
     let directory = Directory::new();
     let file = directory.write("node.yaml", "realms:\n  - name: realm1\n    role: []\n");
-    let expected =
-        format!("cloverleaf: {file}:3: realms[0].role: unknown key; accepted here: name, id, options, roles");
+    let expected = format!(
+        "cloverleaf: {file}:3: realms[0].role: unknown key; accepted here: name, id, options, roles, store, schemas"
+    );
     assert_eq!(cloverleaf(&["--config", &file]).ended().failed(), expected);
     assert_eq!(cloverleaf(&["check", "--config", &file]).ended().failed(), expected);
 
@@ -172,12 +173,13 @@ fn a_config_file_with_an_error_starts_nothing() {
 #[test]
 fn check_says_what_is_there_and_what_has_no_effect() {
     let directory = Directory::new();
-    let text = "realms:\n  - name: realm1\n    roles: [{name: anonymous}]\n    options: {enable_meta_api: true}\ntransports:\n  - type: websocket\n    \
+    let text = "realms:\n  - name: realm1\n    roles: [{name: anonymous}]\n    options: {event_dispatching_chunk_size: 100}\ntransports:\n  - type: websocket\n    \
                 endpoint: {type: tcp, port: 8080}\n";
     let file = directory.write("node.yaml", text);
     let checked = cloverleaf(&["check", "--config", &file]).ended();
     let expected = format!(
-        "{file}: line 4: realms[0].options.enable_meta_api has no effect: the meta API is not part of this version"
+        "{file}: line 4: realms[0].options.event_dispatching_chunk_size has no effect: events are delivered without \
+         being cut into chunks"
     );
     assert_eq!(checked.stderr, [expected]);
     assert_eq!(checked.succeeded(), [format!("{file}: ok (1 realms, 1 transports)")]);

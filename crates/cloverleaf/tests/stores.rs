@@ -222,10 +222,21 @@ fn schemas_that_can_not_be_read_say_file_and_line() {
     let expected = ":4: realms[0].schemas[1]: two.json declares \"a.b\", which one.json does already";
     assert!(error.ends_with(expected), "{error}");
 
-    let (_, loaded) = with_schemas("schemas-list", &[("list.json", "[]")]);
-    let error = loaded.map(|loaded| loaded.config).expect_err("a problem");
-    let expected = ":4: realms[0].schemas[0]: list.json: expected a map from URIs to their declarations";
-    assert!(error.ends_with(expected), "{error}");
+    let cases = [
+        ("list.json", "[]", "expected an object that maps URIs to their declarations"),
+        ("list.yaml", "- a\n", "expected an object that maps URIs to their declarations"),
+        ("kind.yaml", "a.topic: {type: thing}\n", "a.topic: "),
+        ("uri.json", r#"{"a..b": {"type": "topic"}}"#, "a..b"),
+        ("schema.yaml", "a.topic: {type: topic, args: {items: {type: integr}}}\n", "integr"),
+    ];
+    for (name, text, expected) in cases {
+        let (directory, loaded) = with_schemas("schemas-wrong", &[(name, text)]);
+        let error = loaded.map(|loaded| loaded.config).expect_err("a problem");
+        let (place, reason) = error.split_once("realms[0].schemas[0]: ").expect("where it is named");
+        assert!(place.ends_with("/node.yaml:4: "), "{error}");
+        let file = directory.join(name);
+        assert!(reason.starts_with(&format!("{}: ", file.display())) && reason.contains(expected), "{error}");
+    }
 
     let missing = problem(&realm("    schemas: [nowhere.yaml]\n"));
     assert!(

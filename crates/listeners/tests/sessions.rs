@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use cloverleaf_listeners::Endpoint;
+use cloverleaf_listeners::{Endpoint, in_turn};
 use router::decision::{Authenticator, HelloRequest, Outcome, Step, Ticket};
 use router::{ChannelType, Identity, Peer, TransportDetails};
 use serde_json::json;
@@ -162,7 +162,7 @@ fn a_session_that_is_killed_gets_its_goodbye_at_once() {
         let mut client = Client::websocket(&server, subprotocol);
         let id = SessionId::new(client.join()).expect("an id");
         let realm = server.router.realm("realm1").expect("it is there");
-        assert!(realm.kill(id, Some("wamp.close.killed"), None));
+        assert!(in_turn(|turn| realm.kill(id, Some("wamp.close.killed"), None, turn)));
         assert_eq!(client.expect(6)[2], "wamp.close.killed");
         eventually("it is gone", || server.router.sessions() == 0);
     }

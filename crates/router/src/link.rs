@@ -196,6 +196,12 @@ impl Link {
     /// Handles one message.
     pub fn receive(&mut self, message: &[u8], turn: &mut Turn<'_>) -> Flow {
         turn.owner = self.session_id();
+        // A session that was ended meanwhile does nothing more, even in the middle of a batch of its input.
+        if self.peer().is_some_and(|peer| peer.is_ending())
+            && let flow @ Flow::Close { .. } = self.follow_ending(turn)
+        {
+            return flow;
+        }
         if self.deferred.is_some() {
             return self.receive_deferred(message, turn);
         }
@@ -214,23 +220,31 @@ impl Link {
         if !self.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             self.waker = Some(waker.clone());
         }
-        let (ending, resolution) = match &self.state {
+        let resolution = match &self.state {
             State::Established(session) => {
                 let mut mailbox = session.peer.mailbox();
                 mailbox.register(waker);
-                (mailbox.ending().cloned(), mailbox.resolution.take())
+                if mailbox.ending().is_some() {
+                    drop(mailbox);
+                    return self.follow_ending(turn);
+                }
+                mailbox.resolution.take()
             }
-            State::Authenticating(joining) => (None, joining.waiting.take(Some(waker))),
+            State::Authenticating(joining) => joining.waiting.take(Some(waker)),
             State::Establishing | State::Leaving | State::Closed => return Flow::Continue,
         };
-        match ending {
-            Some(Ending::Goodbye { reason, message, .. }) => return self.say_goodbye(reason, message, turn),
-            Some(Ending::SlowConsumer { queued }) => return self.cut_off(queued, turn),
-            Some(Ending::Closed) | None => {}
-        }
         match resolution {
             Some(resolution) => self.resolve(resolution, turn),
             None => Flow::Continue,
+        }
+    }
+
+    /// Does what somebody else's having ended the session comes to.
+    fn follow_ending(&mut self, turn: &mut Turn<'_>) -> Flow {
+        match self.peer().and_then(|peer| peer.mailbox().ending().cloned()) {
+            Some(Ending::Goodbye { reason, message, .. }) => self.say_goodbye(reason, message, turn),
+            Some(Ending::SlowConsumer { queued }) => self.cut_off(queued, turn),
+            Some(Ending::Closed) | None => Flow::Continue,
         }
     }
 

@@ -42,6 +42,8 @@ pub struct Peer {
     pub(crate) message_bytes_max: usize,
     pub(crate) limits: Arc<Limits>,
     pub(crate) transport: Arc<TransportDetails>,
+    /// Somebody has ended it: the mailbox says how. To be seen without a lock before each message.
+    is_ending: AtomicBool,
     mailbox: Mutex<Mailbox>,
     pub(crate) holdings: Mutex<Holdings>,
 }
@@ -129,6 +131,7 @@ impl Peer {
             message_bytes_max,
             limits,
             transport,
+            is_ending: AtomicBool::new(false),
             mailbox: Mutex::new(mailbox),
             holdings: Mutex::default(),
         }
@@ -209,12 +212,18 @@ impl Peer {
         }
         mailbox.ends_quietly = matches!(ending, Ending::Goodbye { quietly: true, .. });
         mailbox.ending = Some(ending);
+        self.is_ending.store(true, Ordering::Release);
         let waker = mailbox.waker.clone();
         drop(mailbox);
         if let Some(waker) = waker {
             waker.wake();
         }
         true
+    }
+
+    /// Whether somebody else has ended the session, so that nothing it sends counts any more.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.is_ending.load(Ordering::Acquire)
     }
 
     /// Leaves the outcome that a session waits for, and wakes it.
@@ -355,6 +364,7 @@ impl Mailbox {
     /// what is queued long ago, so it is woken in any case.
     fn cut_off(&mut self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
         self.ending = Some(Ending::SlowConsumer { queued: self.outbox.queued() });
+        peer.is_ending.store(true, Ordering::Release);
         self.dirty = true;
         turn.touch(peer);
     }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use schema::Part;
@@ -373,7 +374,13 @@ impl Session {
         let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
         let (realm, call) = (Arc::clone(&self.realm), Arc::clone(&begun));
         let serve = move |turn: &mut Turn<'_>| {
-            let answer = work(&api, decision, turn);
+            // Every call gets an answer, whatever becomes of whoever works at it.
+            let done = catch_unwind(AssertUnwindSafe(|| work(&api, decision, turn)));
+            let answer = done.unwrap_or_else(|_| {
+                tracing::error!(procedure = procedure.uri(), "a meta procedure ended by a panic");
+                let why = "the router failed to do this; its log says more";
+                Err(Rejection::new(error_uri::UNAVAILABLE).because(why))
+            });
             let mut buffer = Vec::new();
             let payload = answer.map(|answer| answer.payload(call.serializer(), &mut buffer));
             realm.dealer.answer_service(&call, payload, turn);

@@ -54,9 +54,10 @@ fn obeys(schema: &Validator<Payload>, value: Node<'_>, place: Path) -> Result<()
     }
 }
 
-/// Why a value was refused. To find that out can cost far more than to find that it must be, hence a bound of its own.
+/// Why a value was refused. To find that out can cost far more than to find that it must be; if it is too much, the
+/// reason stays unknown.
 fn why(schema: &Validator<Payload>, value: Node<'_>, place: Path) -> Fault {
-    let explained = metered(limits::EXPLAINING_STEPS, || {
+    let explained = metered(limits::STEPS, || {
         schema.validate(value).err().map(|error| reason::of(&error, &place, value))
     });
     match explained {

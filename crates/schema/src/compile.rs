@@ -9,8 +9,9 @@ use crate::error::Invalid;
 use crate::json::whole;
 use crate::limits;
 use crate::node::{Node, Payload};
+use crate::pieces::Pieces;
 use crate::reason;
-use crate::references::Linked;
+use crate::references;
 
 /// The checks of all payloads, in the order of [`Document::payloads`].
 ///
@@ -26,7 +27,7 @@ pub(crate) fn all(document: &Document<'_>) -> Result<[Checks; 3], Invalid> {
     }
     let compiler = Compiler {
         schemas: &document.schemas,
-        linked: Linked::new(document, schemas)?,
+        pieces: references::resolved(document, schemas)?,
         patterns: PatternCache::new(),
     };
     let [main, result, progress] = &document.payloads;
@@ -35,7 +36,7 @@ pub(crate) fn all(document: &Document<'_>) -> Result<[Checks; 3], Invalid> {
 
 struct Compiler<'a> {
     schemas: &'a [Schema<'a>],
-    linked: Linked,
+    pieces: Pieces,
     /// A pattern in a schema that several others refer to is compiled once.
     patterns: PatternCache,
 }
@@ -56,21 +57,19 @@ impl Compiler<'_> {
             .should_validate_formats(false)
             .with_pattern_options(patterns)
             .with_pattern_cache(self.patterns.clone())
-            .build(&self.linked.document(root))
+            .build(&self.pieces.document(root))
             .map(Some)
             .map_err(|error| self.invalid(&error, schema))
     }
 
-    /// What the library has against a linked document, told of the declaration.
+    /// What the library has against a document of pieces, told of the declaration.
     fn invalid(&self, error: &jsonschema::ValidationError<'_>, root: &Schema<'_>) -> Invalid {
-        let pointer = error.instance_path().as_str();
-        // `/$defs/NUMBER`, and on inside the schema of this number.
-        let inside = pointer.strip_prefix("/$defs/").and_then(|rest| {
-            let (number, _) = rest.split_once('/').unwrap_or((rest, ""));
-            Some((self.schemas.get(number.parse::<usize>().ok()?)?, rest.get(number.len()..)?))
+        let origin = self.pieces.origin(error.instance_path().as_str());
+        let place = origin.and_then(|(schema, pointer)| {
+            let schema = self.schemas.get(schema)?;
+            Some(schema.place.follow(&pointer, Node::Value(schema.value)))
         });
-        let (schema, inside) = inside.unwrap_or((root, ""));
-        let place = schema.place.follow(inside, Node::Value(schema.value));
+        let place = place.unwrap_or_else(|| root.place.clone());
         Invalid::new(place, reason::sentence(error))
     }
 }

@@ -9,6 +9,7 @@ use crate::json::{bytes_text, is_deeper_than};
 use crate::kind::Kind;
 use crate::limits;
 use crate::path::Path;
+use crate::walk::escaped;
 
 /// A declaration as its keys say.
 pub(crate) struct Document<'a> {
@@ -89,7 +90,7 @@ impl<'a> Document<'a> {
 
     fn definitions(&mut self, place: &Path, value: &'a Value) -> Result<(), Invalid> {
         for (name, value) in dict(value, place, "a dictionary of schemas by name")?.iter() {
-            let pointer = format!("/$defs/{}", name.replace('~', "~0").replace('/', "~1"));
+            let pointer = format!("/$defs/{}", escaped(name));
             self.schema(place.key(name), pointer, value)?;
         }
         Ok(())

@@ -37,7 +37,7 @@ impl fmt::Display for Invalid {
 
 impl std::error::Error for Invalid {}
 
-/// A payload that doesn't obey a declaration. Whoever sent it sees `wamp.error.invalid_argument` (REF-05).
+/// A payload that doesn't obey a declaration. Whoever sent it sees `wamp.error.invalid_payload` (REF-05).
 ///
 /// It displays as `kwargs.position.x: "a" is not of type "integer"`, in at most some 300 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -47,6 +47,8 @@
 //! | what | bound |
 //! |---|---|
 //! | depth, number of values and patterns, size of a declaration | [`limits`], refused when it is made |
+//! | schemas that apply to one value, by references and `anyOf` and the like | [`limits::SCHEMAS_AT_ONCE`] and [`limits::SCHEMAS_IN_A_ROW`]; a schema must not come back to itself without going into the value |
+//! | what `unevaluatedProperties` and `unevaluatedItems` lead through | [`limits::UNEVALUATED_STEPS`] |
 //! | regular expressions | time linear in the text, no look-around and no back-references; compiled size as in [`limits`] |
 //! | depth of a payload that is checked | [`limits::PAYLOAD_DEPTH`] |
 //! | steps of a check, however schemas refer to each other | [`limits::STEPS`], then the payload is refused |
@@ -62,14 +64,17 @@ mod compile;
 mod declaration;
 mod document;
 mod error;
+mod graph;
 mod json;
 mod kind;
 pub mod limits;
 mod meter;
 mod node;
 mod path;
+mod pieces;
 mod reason;
 mod references;
+mod unevaluated;
 mod walk;
 
 pub use catalog::parse_catalog;

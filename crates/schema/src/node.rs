@@ -13,6 +13,7 @@ use wamp::Value;
 use wamp::value::Dict;
 
 use crate::json::{bytes_text, whole};
+use crate::limits;
 use crate::meter::spend;
 
 /// WAMP values as a representation of JSON.
@@ -51,9 +52,13 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// What a dictionary has under a key.
-    pub(crate) fn member(self, key: &str) -> Option<Node<'a>> {
-        self.as_dict()?.get(key).map(Node::Value)
+    /// What a dictionary has under a key, or a list at an index.
+    pub(crate) fn child(self, step: &str) -> Option<Node<'a>> {
+        let child = match self.as_slice() {
+            Some(list) => list.get(step.parse::<usize>().ok()?),
+            None => self.as_dict()?.get(step),
+        };
+        child.map(Node::Value)
     }
 
     fn text(self) -> Option<Cow<'a, str>> {
@@ -218,6 +223,7 @@ impl<'a> library::Node<'a, Payload> for Node<'a> {
 
     /// Only for messages, as all else that could want it is done here in another way: it is the value's beginning.
     fn to_value(&self) -> Cow<'a, Json> {
+        spend(limits::NOTING_STEPS);
         Cow::Owned(self.picture(&mut PICTURE_VALUES.clone()))
     }
 

@@ -31,13 +31,12 @@ impl Path {
     pub(crate) fn follow(&self, pointer: &str, value: Node<'_>) -> Path {
         let mut path = self.clone();
         let mut value = Some(value);
-        for step in pointer.split('/').skip(1) {
-            let step = step.replace("~1", "/").replace("~0", "~");
-            let index = value.and_then(Node::as_slice).and_then(|list| Some((list, step.parse().ok()?)));
-            (path, value) = match index {
-                Some((list, index)) => (path.index(index), list.get(index).map(Node::Value)),
-                None => (path.key(&step), value.and_then(|value| value.member(&step))),
+        for step in steps(pointer) {
+            path = match value.and_then(Node::as_slice).and_then(|_| step.parse().ok()) {
+                Some(index) => path.index(index),
+                None => path.key(&step),
             };
+            value = value.and_then(|value| value.child(&step));
         }
         path
     }
@@ -51,6 +50,11 @@ impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The keys and indices of a JSON Pointer.
+pub(crate) fn steps(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
 }
 
 /// What something displays as, cut after so many characters. What is beyond isn't even written.

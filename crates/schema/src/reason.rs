@@ -4,7 +4,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Failure;
 
 use crate::node::Node;
-use crate::path::{Path, excerpt};
+use crate::path::{Path, excerpt, steps};
 
 /// How many characters of a value a message shows.
 const VALUE_CHARS: usize = 60;
@@ -12,7 +12,18 @@ const VALUE_CHARS: usize = 60;
 /// Where in the value, which is at a place itself, something fails, and why.
 pub(crate) fn of(error: &ValidationError<'_>, place: &Path, value: Node<'_>) -> (Path, String) {
     let error = innermost(error);
-    (place.follow(error.instance_path().as_str(), value), sentence(error))
+    let pointer = error.instance_path().as_str();
+    let text = unexpected_key(error, pointer, value).unwrap_or_else(|| sentence(error));
+    (place.follow(pointer, value), text)
+}
+
+/// Where no key is allowed at all, the library shows what is under one and not the key.
+fn unexpected_key(error: &ValidationError<'_>, pointer: &str, value: Node<'_>) -> Option<String> {
+    let is_any_key = matches!(error.kind(), Failure::FalseSchema)
+        && error.schema_path().as_str().ends_with("/additionalProperties");
+    let dict = steps(pointer).try_fold(value, |value, step| value.child(&step))?.as_dict()?;
+    let key = dict.keys().next().filter(|_| is_any_key)?;
+    Some(format!("Additional properties are not allowed ('{}' was unexpected)", excerpt(key, VALUE_CHARS)))
 }
 
 /// What fails. `value` is cut, which the library's own text, made of it, then is too.

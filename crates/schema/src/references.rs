@@ -1,78 +1,55 @@
 //! What the schemas of a declaration refer to.
 //!
-//! Each `$ref` is resolved here, once, and written anew as what the schema library finds without doubt: a pointer into
-//! one document that holds the schemas under `$defs`, by their numbers. So nothing outside can be meant, and two ways of
-//! writing (pointers from the top of a schema, pointers from the top of the declaration) work side by side.
+//! Each schema, however deep inside others, gets a number. Each `$ref` is resolved here, once, to such a number, so
+//! nothing outside can be meant, and two ways of writing (pointers from the top of a schema, pointers from the top of the
+//! declaration) work side by side. Then the schemas are taken apart into [pieces](crate::pieces).
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use jsonschema::Draft;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::document::{Document, Schema};
 use crate::error::Invalid;
+use crate::graph::{Graph, Id};
 use crate::limits;
+use crate::pieces::{Pieces, reference_to};
+use crate::unevaluated;
 use crate::walk::{self, Place};
-
-/// The schemas of a declaration with their references resolved.
-pub(crate) struct Linked {
-    schemas: Vec<Json>,
-    /// Which schemas each refers to.
-    refers: Vec<Vec<usize>>,
-}
 
 /// Keywords that name schemas, or refer to names. Pointers do without.
 const NAMES: [&str; 6] =
     ["$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$recursiveAnchor", "$recursiveRef"];
 
-impl Linked {
-    /// `schemas` are those of the document, in JSON, in their order, valid by their meta-schemas.
-    ///
-    /// # Errors
-    /// References that lead to no schema of the declaration, names, more patterns than allowed.
-    pub(crate) fn new(document: &Document<'_>, mut schemas: Vec<Json>) -> Result<Self, Invalid> {
-        let mut inside = Vec::new();
-        let mut patterns = 0;
-        for (schema, json) in document.schemas.iter().zip(&mut schemas) {
-            let mut own = HashSet::new();
-            walk::schemas(json, &Place::top(schema.place.clone()), &mut |json, place| {
-                own.insert(place.pointer.clone());
-                match json {
-                    Json::Object(keywords) => prepare(keywords, place, schema.draft, &mut patterns),
-                    _ => Ok(()),
-                }
-            })?;
-            inside.push(own);
-        }
-        let places = Places { schemas: &document.schemas, inside: &inside };
-        let mut refers = Vec::new();
-        for (at, json) in schemas.iter_mut().enumerate() {
-            let mut targets = Vec::new();
-            let top = document.schemas.get(at).map(|schema| schema.place.clone()).unwrap_or_default();
-            walk::schemas(json, &Place::top(top), &mut |json, place| {
-                if let Some(Json::String(reference)) = json.get_mut("$ref") {
-                    let target = places.resolve(reference, at);
-                    targets.push(target.map_err(|text| Invalid::new(place.path.key("$ref"), text))?);
-                }
-                Ok(())
-            })?;
-            refers.push(targets);
-        }
-        Ok(Linked { schemas, refers })
-    }
-
-    /// One document that is the schema of this number. It stands with those that it needs under `$defs`.
-    pub(crate) fn document(&self, root: usize) -> Json {
-        let mut needed = Map::new();
-        let mut open = vec![root];
-        while let Some(at) = open.pop() {
-            let (Some(schema), Some(refers)) = (self.schemas.get(at), self.refers.get(at)) else { continue };
-            if needed.insert(at.to_string(), schema.clone()).is_none() {
-                open.extend(refers);
+/// Resolves the references in the document's schemas, which are given in JSON, in their order, and valid by their
+/// meta-schemas.
+///
+/// # Errors
+/// References that lead to no schema of the declaration, names, more patterns than allowed, and what is too much work.
+pub(crate) fn resolved(document: &Document<'_>, mut schemas: Vec<Json>) -> Result<Pieces, Invalid> {
+    let mut places = Places { schemas: &document.schemas, inside: Vec::new(), graph: Graph::default() };
+    let mut patterns = 0;
+    for (schema, json) in document.schemas.iter().zip(&mut schemas) {
+        let mut inside = HashMap::new();
+        walk::schemas(json, &Place::top(schema.place.clone()), &mut |json, place| {
+            inside.insert(place.pointer.clone(), places.graph.add(place.path.clone()));
+            match json {
+                Json::Object(keywords) => prepare(keywords, place, schema.draft, &mut patterns),
+                _ => Ok(()),
             }
-        }
-        json!({"$defs": needed, "$ref": format!("#/$defs/{root}")})
+        })?;
+        places.inside.push(inside);
     }
+    let mut targets = Vec::new();
+    for (at, (schema, json)) in document.schemas.iter().zip(&mut schemas).enumerate() {
+        walk::schemas(json, &Place::top(schema.place.clone()), &mut |json, place| match json {
+            Json::Object(keywords) => places.link(keywords, place, at, &mut targets),
+            _ => Ok(()),
+        })?;
+    }
+    places.graph.bound()?;
+    unevaluated::bound(&places.graph)?;
+    Ok(Pieces::new(schemas, &places.inside, targets))
 }
 
 /// Takes out of a schema what would give it a name of its own, and counts its patterns.
@@ -108,49 +85,71 @@ fn prepare(
     Ok(())
 }
 
-/// The schemas of a declaration, and the JSON Pointers to the schemas inside each.
+/// The schemas of a declaration, and all that are inside them.
 struct Places<'a> {
     schemas: &'a [Schema<'a>],
-    inside: &'a [HashSet<String>],
+    /// By JSON Pointer, for each.
+    inside: Vec<HashMap<String, Id>>,
+    graph: Graph,
 }
 
 impl Places<'_> {
-    /// Rewrites a reference that stands in the schema of number `from`, and returns the number of the schema that it
-    /// leads into.
+    /// Notes in the graph what stands inside a schema, itself inside the one of number `from`, and where its reference
+    /// leads, if it has one. That is rewritten, and goes to the `targets`.
     ///
     /// # Errors
-    /// It leads to no schema of the declaration, or to one of another draft: a sentence.
-    fn resolve(&self, reference: &mut String, from: usize) -> Result<usize, String> {
-        let Some(fragment) =
-            reference.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with('/'))
-        else {
+    /// The reference leads to no schema of the declaration, or to one of another draft.
+    fn link(
+        &mut self,
+        keywords: &mut Map<String, Json>,
+        place: &Place,
+        from: usize,
+        targets: &mut Vec<Id>,
+    ) -> Result<(), Invalid> {
+        let Some(inside) = self.inside.get(from) else { return Ok(()) };
+        let Some(&id) = inside.get(&place.pointer) else { return Ok(()) };
+        for (role, pointer) in place.inside(keywords) {
+            if let Some(inner) = inside.get(&pointer) {
+                self.graph.add_inside(id, role, *inner);
+            }
+        }
+        if let Some(Json::String(reference)) = keywords.get_mut("$ref") {
+            let target = self.target(reference, from);
+            let target = target.map_err(|text| Invalid::new(place.path.key("$ref"), text))?;
+            *reference = reference_to(target);
+            self.graph.refer(id, target);
+            targets.push(target);
+        }
+        Ok(())
+    }
+
+    /// The schema that a reference leads to from inside the schema of number `from`; else a sentence.
+    fn target(&self, reference: &str, from: usize) -> Result<Id, String> {
+        let pointer = reference.strip_prefix('#').filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some(pointer) = pointer.map(percent_decoded) else {
             return Err(format!(
                 "{reference:?} leads out of the declaration; expected `#` and a JSON Pointer"
             ));
         };
-        let pointer = percent_decoded(fragment);
-        let (target, inside) = self
-            .find(&pointer, from)
-            .ok_or_else(|| format!("{reference:?} leads to no schema of this declaration"))?;
+        let Some((schema, target)) = self.find(&pointer, from) else {
+            return Err(format!("{reference:?} leads to no schema of this declaration"));
+        };
         let draft = |at: usize| self.schemas.get(at).map(|schema| schema.draft);
-        if draft(target) != draft(from) {
+        if draft(schema) != draft(from) {
             return Err(format!(
                 "{reference:?} leads to a schema of another draft; both need the same `$schema`"
             ));
         }
-        *reference = format!("#/$defs/{target}{}", percent_encoded(inside));
         Ok(target)
     }
 
-    /// The schema that a pointer leads into, and the rest of the way inside.
-    fn find<'p>(&self, pointer: &'p str, from: usize) -> Option<(usize, &'p str)> {
-        let is_there =
-            |at: usize, rest: &str| self.inside.get(at).is_some_and(|inside| inside.contains(rest));
-        if is_there(from, pointer) {
-            return Some((from, pointer));
-        }
-        self.schemas.iter().enumerate().find_map(|(at, schema)| {
-            pointer.strip_prefix(&schema.pointer).filter(|rest| is_there(at, rest)).map(|rest| (at, rest))
+    /// Follows a pointer from the top of a schema, or else from the top of the declaration. It leads into a schema, and
+    /// to one.
+    fn find(&self, pointer: &str, from: usize) -> Option<(usize, Id)> {
+        let target = |at: usize, inside: &str| Some((at, *self.inside.get(at)?.get(inside)?));
+        target(from, pointer).or_else(|| {
+            let mut schemas = self.schemas.iter().enumerate();
+            schemas.find_map(|(at, schema)| target(at, pointer.strip_prefix(&schema.pointer)?))
         })
     }
 }
@@ -168,26 +167,12 @@ fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"/-._~$".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn percent_signs_come_and_go() {
+    fn percent_signs_are_read() {
         assert_eq!(percent_decoded("/a%20b%C3%A4%+f%2"), "/a bä%+f%2");
-        assert_eq!(percent_encoded("/a bä%~1"), "/a%20b%C3%A4%25~1");
-        assert_eq!(percent_decoded(&percent_encoded("/\u{1F980}\"#?")), "/\u{1F980}\"#?");
     }
 }

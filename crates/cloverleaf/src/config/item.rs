@@ -161,12 +161,10 @@ impl<'de> Visitor<'de> for DataVisitor {
     }
 }
 
-/// Reads a whole file as JSON, whatever its format.
-pub(crate) fn read_json(text: &str, format: ConfigFormat) -> Result<serde_json::Value, Problem> {
-    match format {
-        ConfigFormat::Json => serde_json::from_str(text).map_err(|error| json_problem(&error)),
-        ConfigFormat::Yaml => serde_saphyr::from_str(text).map_err(|error| yaml_problem(&error)),
-    }
+/// A whole file of YAML as JSON.
+pub(crate) fn json_of_yaml(text: &str) -> Result<String, Problem> {
+    let value: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| yaml_problem(&error))?;
+    Ok(value.to_string())
 }
 
 fn json_problem(error: &serde_json::Error) -> Problem {

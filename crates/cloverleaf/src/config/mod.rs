@@ -84,15 +84,16 @@ pub struct StoreConfig {
 }
 
 impl StoreConfig {
-    /// A file that is written every 200 ms, and by the disk too.
+    /// A file, with everything else as the store has it by default.
     pub fn new(path: impl Into<PathBuf>) -> Self {
+        let default = ::store::RedbOptions::default();
         StoreConfig {
             path: path.into(),
-            flush_interval: Duration::from_millis(200),
-            pending_events_max: 100_000,
-            pending_bytes_max: 64 << 20,
-            sync: true,
-            cache_bytes: 64 << 20,
+            flush_interval: default.flush_interval,
+            pending_events_max: default.pending_events_max,
+            pending_bytes_max: default.pending_bytes_max,
+            sync: default.sync,
+            cache_bytes: default.cache_bytes,
         }
     }
 }

@@ -6,7 +6,7 @@
 use router::config::SchemaSource;
 
 use crate::config::error::Problem;
-use crate::config::item::{ConfigFormat, Data, Item, read_json};
+use crate::config::item::{ConfigFormat, Data, Item, json_of_yaml};
 use crate::config::setting::{Place, Reading, Setting};
 
 /// A file of declarations.
@@ -27,14 +27,16 @@ impl Setting for SchemaFile {
         let path = reading.directory.join(name);
         let text = std::fs::read_to_string(&path)
             .map_err(|error| at.problem(format!("{} can't be read: {error}", path.display())))?;
-        let wrong = |problem: Problem| at.problem(problem.in_file(&path));
-        let value = read_json(&text, ConfigFormat::of(&path)).map_err(wrong)?;
-        let serde_json::Value::Object(declarations) = &value else {
-            return Err(at.problem(format!("{name}: expected a map from URIs to their declarations")));
+        let text = match ConfigFormat::of(&path) {
+            ConfigFormat::Json => text,
+            ConfigFormat::Yaml => {
+                json_of_yaml(&text).map_err(|problem| at.problem(problem.in_file(&path)))?
+            }
         };
-        let uris = declarations.keys().cloned().collect();
-        let source = SchemaSource { name: name.clone(), text: value.to_string() };
-        Ok(SchemaFile { source, uris })
+        let declarations = schema::parse_catalog(&text)
+            .map_err(|error| at.problem(format!("{}: {error}", path.display())))?;
+        let uris = declarations.into_iter().map(|(uri, _)| uri).collect();
+        Ok(SchemaFile { source: SchemaSource { name: name.clone(), text }, uris })
     }
 
     fn show(&self) -> String {

@@ -2,23 +2,30 @@
 
 mod address;
 mod memory;
+mod stores;
 
 use std::fmt;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use client::{ConnectError, Session};
-use listeners::{ListenError, Listener, ListenerConfig, TlsError, TlsReload};
+use listeners::{
+    ListenError, Listener, ListenerConfig, ServiceOptions, ServiceThreads, SystemClock, TlsError, TlsReload,
+};
 use router::authenticate::Preset;
-use router::{Identity, Realm, Router};
+use router::store::Store;
+use router::{Edges, Identity, Realm, Router};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::Config;
+use crate::config::{Config, WorkerConfig};
 
 pub use address::ListeningAt;
 
 use memory::MemoryLink;
+use stores::RealmStore;
 
 /// Routers at work, with their sockets.
 ///
@@ -28,6 +35,7 @@ pub struct Node {
     addresses: Vec<ListeningAt>,
     tls: Vec<TlsReload>,
     listeners: Vec<JoinHandle<()>>,
+    stores: Vec<RealmStore>,
     stop: watch::Sender<bool>,
 }
 
@@ -41,6 +49,27 @@ pub enum StartError {
     /// A realm, role or permission that can't be.
     #[error(transparent)]
     Config(#[from] router::ConfigError),
+    /// The file in which a realm keeps what it keeps can't be opened.
+    #[error("realm {realm:?}: {source}")]
+    Store {
+        /// The realm.
+        realm: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it; displays with the file.
+        source: store::OpenError,
+    },
+    /// A file for a realm that isn't there.
+    #[error("the store in {} is for realm {realm:?}, which is not in the configuration", path.display())]
+    StoreWithoutRealm {
+        /// The realm.
+        realm: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system has no thread for work beside routing.
+    #[error("the service threads can't be started: {0}")]
+    Threads(#[source] io::Error),
     /// A socket that can't be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -50,7 +79,8 @@ impl Node {
     /// Starts a node on the current runtime. When this returns, clients can connect.
     ///
     /// # Errors
-    /// A configuration that makes no sense, or an address that can't be listened on; then nothing runs.
+    /// A configuration that makes no sense, a store that can't be opened, or an address that can't be listened on; then
+    /// nothing runs.
     pub async fn start(config: Config) -> Result<Node, StartError> {
         Node::start_on(config, &[Handle::current()])
     }
@@ -65,11 +95,20 @@ impl Node {
             return Err(StartError::NothingToRun);
         }
         let (stop, stopping) = watch::channel(false);
-        let mut node =
-            Node { routers: Vec::new(), addresses: Vec::new(), tls: Vec::new(), listeners: Vec::new(), stop };
+        let mut node = Node {
+            routers: Vec::new(),
+            addresses: Vec::new(),
+            tls: Vec::new(),
+            listeners: Vec::new(),
+            stores: Vec::new(),
+            stop,
+        };
+        let service = ServiceThreads::start(ServiceOptions::default()).map_err(StartError::Threads)?;
+        let service = Arc::new(service);
         let mut made = Vec::new();
         for worker in config.workers {
-            made.push((Router::new(worker.router)?, worker.id, worker.listeners));
+            let edges = node.edges(&worker, &service)?;
+            made.push((Router::with_edges(worker.router, edges)?, worker.id, worker.listeners));
         }
         // Only now the sockets: nobody gets a connection to what isn't going to run.
         let mut bound = Vec::new();
@@ -90,6 +129,17 @@ impl Node {
             node.listeners.push(first.spawn(listener.run(stopped)));
         }
         Ok(node)
+    }
+
+    /// What the router of a worker is given beside its configuration.
+    fn edges(&mut self, worker: &WorkerConfig, service: &Arc<ServiceThreads>) -> Result<Edges, StartError> {
+        let stores = stores::open(worker)?;
+        self.stores.extend(stores.iter().cloned());
+        Ok(Edges {
+            clock: Arc::new(SystemClock),
+            background: Some(Arc::clone(service) as _),
+            stores: stores.into_iter().map(|(realm, store)| (realm, store as Arc<dyn Store>)).collect(),
+        })
     }
 
     fn bind(
@@ -155,7 +205,8 @@ impl Node {
     }
 
     /// Says GOODBYE `wamp.close.system_shutdown` to all sessions, lets nobody in any more, and waits until the
-    /// connections are gone, for the listeners' drain timeout at most.
+    /// connections are gone, for the listeners' drain timeout at most. Then it writes what waits in the stores and closes
+    /// them.
     pub async fn stop(mut self) {
         self.say_goodbye();
         for listener in std::mem::take(&mut self.listeners) {
@@ -163,6 +214,8 @@ impl Node {
                 tracing::error!(%error, "a listener ended badly");
             }
         }
+        let sessions = || self.routers.iter().map(|router| router.sessions()).sum();
+        stores::close(std::mem::take(&mut self.stores), sessions).await;
     }
 
     fn say_goodbye(&self) {

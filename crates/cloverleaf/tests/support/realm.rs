@@ -35,8 +35,10 @@ impl Realm {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (node, session) = runtime.block_on(async {
+            // Its own meta procedures would be in the way.
+            let realm = RealmConfig { meta_api: false, ..RealmConfig::open("realm1") };
             let worker = WorkerConfig {
-                router: RouterConfig { realms: vec![RealmConfig::open("realm1")], ..RouterConfig::default() },
+                router: RouterConfig { realms: vec![realm], ..RouterConfig::default() },
                 listeners: vec![ListenerConfig::new(Endpoint::tcp(([127, 0, 0, 1], 0).into()))],
                 ..WorkerConfig::default()
             };

@@ -454,3 +454,27 @@ fn two_realms() -> Net {
     let realms = vec![RealmConfig::open("realm1"), RealmConfig::open("realm2")];
     Net::new(RouterConfig { realms, ..RouterConfig::default() })
 }
+
+/// SES-13, MSE-18: the rest of a batch that is being routed while its session is killed.
+#[test]
+fn a_session_that_is_killed_in_the_middle_of_its_input_does_nothing_more() {
+    let mut net = Net::open();
+    let (client, other) = (net.join("realm1"), net.join("realm1"));
+    net.subscribe(other, "a.b");
+    let session = net.session_id(client);
+    let realm = net.realm("realm1");
+    let link = net.connection(client).link_mut();
+    let mut worker = cloverleaf_router::Worker::new([7; 32]);
+    let mut turn = worker.turn(cloverleaf_router::Millis(1_000_000));
+    let publish = |number: u64| json!([16, number, {}, "a.b", [number]]).to_string();
+    link.receive(publish(1).as_bytes(), &mut turn);
+    let mut elsewhere = cloverleaf_router::Worker::new([8; 32]);
+    assert!(realm.kill(session, None, None, &mut elsewhere.turn(cloverleaf_router::Millis(1_000_000))));
+    link.receive(publish(2).as_bytes(), &mut turn);
+    drop(turn);
+    net.settle();
+    net.expect(other, json!([36, "_", "_", {}, [1]]));
+    net.nothing(other);
+    net.expect(client, json!([6, {}, "wamp.close.killed"]));
+    net.nothing(client);
+}
