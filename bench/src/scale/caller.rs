@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use wamp::message::{
-    Call, CallOptions, Hello, HelloDetails, Message, Publish, PublishOptions, Subscribe, SubscribeOptions,
-    Unsubscribe,
+    Call, CallOptions, Hello, HelloDetails, Message, MessageType, Publish, PublishOptions, Subscribe,
+    SubscribeOptions, Unsubscribe,
 };
 use wamp::role::ClientRoles;
 use wamp::value::Dict;
@@ -63,7 +63,7 @@ impl Caller {
         let hello = Hello { realm: Some(REALM.into()), details };
         opening.send(|out| hello.encode(SERIALIZER, out))?;
         let mut caller = Caller { opening, request: RequestId::FIRST };
-        match Message::decode(SERIALIZER, &caller.receive()?)? {
+        match Message::decode(SERIALIZER, &caller.answer()?)? {
             Message::Welcome(_) => Ok(caller),
             other => bail!("expected WELCOME, not {other:?}"),
         }
@@ -77,7 +77,7 @@ impl Caller {
         let call = Call { request, options, procedure: procedure.into(), payload };
         let began = Instant::now();
         self.opening.send(|out| call.encode(SERIALIZER, out))?;
-        let message = self.receive().with_context(|| format!("no answer from {procedure}"))?;
+        let message = self.answer().with_context(|| format!("no answer from {procedure}"))?;
         Ok(Answer { message, took: began.elapsed() })
     }
 
@@ -86,7 +86,7 @@ impl Caller {
         let options = SubscribeOptions { match_policy, ..SubscribeOptions::default() };
         let subscribe = Subscribe { request: self.next_request(), options, topic: topic.into() };
         self.opening.send(|out| subscribe.encode(SERIALIZER, out))?;
-        match Message::decode(SERIALIZER, &self.receive()?)? {
+        match Message::decode(SERIALIZER, &self.answer()?)? {
             Message::Subscribed(subscribed) => Ok(subscribed.subscription),
             other => bail!("expected SUBSCRIBED, not {other:?}"),
         }
@@ -96,7 +96,7 @@ impl Caller {
     pub(super) fn unsubscribe(&mut self, subscription: SubscriptionId) -> Result<()> {
         let unsubscribe = Unsubscribe { request: self.next_request(), subscription };
         self.opening.send(|out| unsubscribe.encode(SERIALIZER, out))?;
-        match Message::decode(SERIALIZER, &self.receive()?)? {
+        match Message::decode(SERIALIZER, &self.answer()?)? {
             Message::Unsubscribed(_) => Ok(()),
             other => bail!("expected UNSUBSCRIBED, not {other:?}"),
         }
@@ -112,6 +112,16 @@ impl Caller {
     /// The next message.
     pub(super) fn receive(&mut self) -> Result<Vec<u8>> {
         self.opening.receive()
+    }
+
+    /// The next message that is no event.
+    fn answer(&mut self) -> Result<Vec<u8>> {
+        loop {
+            let message = self.receive()?;
+            if MessageType::peek(SERIALIZER, &message) != Some(MessageType::Event) {
+                return Ok(message);
+            }
+        }
     }
 
     fn next_request(&mut self) -> RequestId {

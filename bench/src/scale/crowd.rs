@@ -1,6 +1,7 @@
 //! Sessions without sockets: who they are, what they subscribe to and register, and how many of each that makes.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -55,13 +56,16 @@ pub(super) struct Counts {
     pub(super) wildcard: usize,
 }
 
-/// Resident memory of the process at each step, in KiB, with as many sessions and so on as [`Size`] says.
+/// Resident memory of the process at each step, in KiB, with as many sessions and so on as [`Size`] says; and how long
+/// the crowd made the router's tables grow at once.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     pub(super) empty: u64,
     pub(super) with_sessions: u64,
     pub(super) with_subscriptions: u64,
     pub(super) with_registrations: u64,
+    /// The longest time in which one SUBSCRIBE of the crowd was handled, in microseconds.
+    pub(super) longest_subscribe_us: u64,
 }
 
 impl Size {
@@ -161,7 +165,8 @@ impl Crowd {
         memory.with_sessions = resident()?;
         for (session, member) in members.iter_mut().enumerate() {
             let topics = (0..size.subscriptions_per_session as usize).map(|number| topic(session, number));
-            member.subscribe(topics)?;
+            let longest = member.subscribe(topics)?.as_micros() as u64;
+            memory.longest_subscribe_us = memory.longest_subscribe_us.max(longest);
         }
         memory.with_subscriptions = resident()?;
         for number in 0..size.registrations {
@@ -210,17 +215,21 @@ impl Member {
         Ok(member)
     }
 
-    fn subscribe(&mut self, topics: impl Iterator<Item = (String, MatchPolicy)>) -> Result<()> {
-        in_turn(|turn| {
+    /// Subscribes to all of them; how long the router was at the one that took longest.
+    fn subscribe(&mut self, topics: impl Iterator<Item = (String, MatchPolicy)>) -> Result<Duration> {
+        let longest = in_turn(|turn| {
+            let mut longest = Duration::ZERO;
             for (topic, match_policy) in topics {
                 let options = SubscribeOptions { match_policy, ..SubscribeOptions::default() };
                 let request = self.next_request();
+                let began = Instant::now();
                 self.send(Subscribe { request, options, topic: topic.into() }, turn)?;
+                longest = longest.max(began.elapsed());
             }
-            anyhow::Ok(())
+            anyhow::Ok(longest)
         })?;
         self.drain();
-        Ok(())
+        Ok(longest)
     }
 
     fn register(&mut self, (procedure, match_policy): (String, MatchPolicy)) -> Result<()> {

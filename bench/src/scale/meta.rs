@@ -88,6 +88,7 @@ impl MetaBench {
             for probe in self.size.probes(&mut caller, victims.len())? {
                 add(probe.measure(&mut caller, &pulse, plan)?)?;
             }
+            add(self.size.list_of_a_subscriber(&mut caller, &pulse, plan, victims.len())?)?;
             let plan = Plan { calls_max: kills, ..plan };
             add(kill("session.kill", &mut caller, &pulse, plan, &mut victims)?)?;
             let watcher = Watcher::start(address, kills * self.size.subscriptions_per_victim)?;
@@ -146,6 +147,30 @@ impl Size {
             probe("wamp.registration.match", vec![called.into()], Check::Is(registration)),
             probe("wamp.registration.list", Vec::new(), Check::ByMatch(self.registrations(), 0)),
         ])
+    }
+}
+
+impl Size {
+    /// The longest answer there is, for a caller that receives what the pulse publishes: its publisher must not wait for
+    /// the answer to be made.
+    fn list_of_a_subscriber(
+        &self,
+        caller: &mut Caller,
+        pulse: &Pulse,
+        plan: Plan,
+        victims: usize,
+    ) -> Result<Phase> {
+        let subscription = caller.subscribe(pulse::TOPIC, MatchPolicy::Exact)?;
+        let (_, others) = pulse::SUBSCRIPTIONS;
+        let probe = Probe {
+            name: "wamp.subscription.list (to a subscriber)",
+            procedure: "wamp.subscription.list",
+            args: Vec::new(),
+            check: Check::ByMatch(self.subscriptions(victims), others),
+        };
+        let phase = probe.measure(caller, pulse, plan)?;
+        caller.unsubscribe(subscription)?;
+        Ok(phase)
     }
 }
 
@@ -231,7 +256,7 @@ fn memory_figures(memory: &Memory, size: &Size) -> String {
     let each = |from: u64, to: u64, count: usize| (to.saturating_sub(from) * 1024) / count.max(1) as u64;
     format!(
         "resident: {} MiB empty, {} MiB with {} sessions ({} B each), {} MiB with {} subscriptions of theirs ({} B \
-         each), {} MiB with {} registrations ({} B each)",
+         each), {} MiB with {} registrations ({} B each); the longest SUBSCRIBE took {:.2} ms",
         memory.empty >> 10,
         memory.with_sessions >> 10,
         size.sessions,
@@ -242,6 +267,7 @@ fn memory_figures(memory: &Memory, size: &Size) -> String {
         memory.with_registrations >> 10,
         size.registrations,
         each(memory.with_subscriptions, memory.with_registrations, size.registrations),
+        memory.longest_subscribe_us as f64 / 1e3,
     )
 }
 

@@ -19,7 +19,8 @@ use super::crowd::SHARED;
 use crate::latency::{Histogram, Percentiles};
 use crate::stamp::{MIN_SIZE, Reader, Stamp, Stamped};
 
-const TOPIC: &str = "org.cloverleaf.bench.pulse";
+/// The topic of its events.
+pub(super) const TOPIC: &str = "org.cloverleaf.bench.pulse";
 /// Events in a second.
 const RATE: u32 = 2000;
 /// Changes of subscriptions in a second.
