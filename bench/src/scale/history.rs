@@ -87,10 +87,11 @@ impl HistoryBench {
         let began = Instant::now();
         for sequence in 0..count {
             publisher.publish(HISTORY_TOPIC, stamped.with(Stamp { source: 0, sequence }))?;
-            while sequence % 1024 == 1023 {
+            let sent = sequence + 1;
+            while sent.is_multiple_of(1024) {
                 let health = health(&mut server)?;
                 // What is on its way to the router isn't pending yet, but will be.
-                if sequence - health.written < PENDING_MAX {
+                if sent.saturating_sub(health.written + health.lost) < PENDING_MAX {
                     break;
                 }
                 thread::sleep(GLANCE);
