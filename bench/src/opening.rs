@@ -146,6 +146,19 @@ impl Opening {
         Ok(self.stream.write_all(&frame)?)
     }
 
+    /// Sends messages in one write, each of which `write` appends.
+    pub(crate) fn send_all<M>(
+        &mut self,
+        messages: impl IntoIterator<Item = M>,
+        mut write: impl FnMut(M, &mut Vec<u8>),
+    ) -> Result<()> {
+        let mut frames = Vec::new();
+        for message in messages {
+            self.framer.message(&mut frames, |out| write(message, out));
+        }
+        Ok(self.stream.write_all(&frames)?)
+    }
+
     /// Waits for the next message.
     pub(crate) fn receive(&mut self) -> Result<Vec<u8>> {
         loop {

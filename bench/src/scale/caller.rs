@@ -1,6 +1,7 @@
 //! A session that does one thing after the other and waits for each: calls above all.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +15,7 @@ use wamp::{MatchPolicy, Payload, RequestId, Serializer, SubscriptionId, Value};
 
 use super::REALM;
 use crate::opening::Opening;
+use crate::stamp::{Stamp, Stamped};
 use crate::wire::Wire;
 
 /// What all of them speak.
@@ -102,11 +104,16 @@ impl Caller {
         }
     }
 
-    /// Publishes, and waits for nothing.
-    pub(super) fn publish(&mut self, topic: &str, payload: Payload<'_>) -> Result<()> {
-        let (request, options) = (self.next_request(), PublishOptions::default());
-        let publish = Publish { request, options, topic: topic.into(), payload };
-        self.opening.send(|out| publish.encode(SERIALIZER, out))
+    /// Publishes events of these numbers in one write, and waits for nothing.
+    pub(super) fn publish(&mut self, topic: &str, stamped: &mut Stamped, numbers: Range<u64>) -> Result<()> {
+        let request = &mut self.request;
+        self.opening.send_all(numbers, |sequence, out| {
+            let payload = stamped.with(Stamp { source: 0, sequence });
+            let options = PublishOptions::default();
+            let publish = Publish { request: *request, options, topic: topic.into(), payload };
+            *request = request.next();
+            publish.encode(SERIALIZER, out);
+        })
     }
 
     /// The next message.

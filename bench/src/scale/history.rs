@@ -33,6 +33,8 @@ const STEP_MICROS: u64 = 1000;
 const PAGE: u64 = 100;
 /// The store is given no more while so many events wait in it: half of what it holds before it gives events up.
 const PENDING_MAX: u64 = 50_000;
+/// So many are published in one write.
+const AT_ONCE: u64 = 512;
 /// Between two looks at how many wait.
 const GLANCE: Duration = Duration::from_millis(2);
 /// How long a file may take to be opened.
@@ -85,15 +87,13 @@ impl HistoryBench {
         let mut publisher = Caller::join(server.address())?;
         let mut stamped = Stamped::new(SERIALIZER, self.payload.0)?;
         let began = Instant::now();
-        for sequence in 0..count {
-            publisher.publish(HISTORY_TOPIC, stamped.with(Stamp { source: 0, sequence }))?;
-            let sent = sequence + 1;
-            while sent.is_multiple_of(1024) {
-                let health = health(&mut server)?;
-                // What is on its way to the router isn't pending yet, but will be.
-                if sent.saturating_sub(health.written + health.lost) < PENDING_MAX {
-                    break;
-                }
+        let mut sent = 0;
+        while sent < count {
+            let next = (sent + AT_ONCE).min(count);
+            publisher.publish(HISTORY_TOPIC, &mut stamped, sent..next)?;
+            sent = next;
+            // What is on its way to the router isn't pending yet, but will be.
+            while sent.saturating_sub(health(&mut server)?.done()) >= PENDING_MAX {
                 thread::sleep(GLANCE);
             }
         }
