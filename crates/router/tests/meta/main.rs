@@ -10,6 +10,8 @@ mod kill;
 mod registrations;
 mod sessions;
 mod subscriptions;
+mod testament_rights;
+mod testaments;
 
 use cloverleaf_router::config::{Actions, Permission, RealmConfig, RoleConfig, RouterConfig};
 use testkit::{Client, IntoValue, Json, Net, Received, json};
