@@ -6,6 +6,8 @@
 mod ends;
 mod events;
 mod hidden;
+mod history;
+mod history_filters;
 mod kill;
 mod registrations;
 mod sessions;
