@@ -3,6 +3,8 @@
 //! A file is about one part of it, a test about one claim; the ids are those of the conformance checklist. What happens
 //! when sessions really race is in `threads`.
 
+mod any_arguments;
+mod arguments;
 mod ends;
 mod events;
 mod hidden;
@@ -10,10 +12,12 @@ mod history;
 mod history_filters;
 mod kill;
 mod registrations;
+mod schemas;
 mod sessions;
 mod subscriptions;
 mod testament_rights;
 mod testaments;
+mod validation;
 
 use cloverleaf_router::config::{Actions, Permission, RealmConfig, RoleConfig, RouterConfig};
 use testkit::{Client, IntoValue, Json, Net, Received, json};
