@@ -4,6 +4,7 @@
 //! when sessions really race is in `threads`.
 
 mod any_arguments;
+mod api;
 mod arguments;
 mod ends;
 mod events;
