@@ -18,7 +18,7 @@ use wamp::{MatchPolicy, Payload, RequestId, error_uri, uri};
 use crate::authorize::Role;
 use crate::broker::{Broker, Terms};
 use crate::config::RequestIds;
-use crate::dealer::{self, CallTerms};
+use crate::dealer::{self, CallTerms, Dealer};
 use crate::decision::{Action, Asker, AuthorizationRequest, Authorizer, Decided, Decision, Ticket};
 use crate::meta::{self, MetaApi, Prepared, Procedure};
 use crate::peer::Peer;
@@ -373,6 +373,10 @@ impl Session {
         let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
         let (realm, call) = (Arc::clone(&self.realm), Arc::clone(&begun));
         let serve = move |turn: &mut Turn<'_>| {
+            // It may have waited; what was canceled meanwhile, or asked by a session that has ended, is not done.
+            if !Dealer::is_pending(&call) {
+                return;
+            }
             let answer = work(&api, decision, turn);
             let mut buffer = Vec::new();
             let payload = answer.map(|answer| answer.payload(call.serializer(), &mut buffer));
