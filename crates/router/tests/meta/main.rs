@@ -6,6 +6,7 @@
 mod any_arguments;
 mod api;
 mod arguments;
+mod background;
 mod ends;
 mod events;
 mod hidden;
