@@ -5,12 +5,13 @@
 //!
 //! **Lock order**, outermost first; what stands later may be taken while an earlier one is held, never the other way:
 //!
-//! 1. retained events of a realm; its schemas
-//! 2. queue of a registration with `concurrency`
-//! 3. stripes and patterns of an index
-//! 4. holdings of a session
-//! 5. roster of a subscription or registration; stripes of tables by id, the sessions' among them
-//! 6. one mailbox; meta events that wait; what a store keeps in memory until it is written; counts by authrole
+//! 1. removal of a session
+//! 2. retained events of a realm; its schemas
+//! 3. queue of a registration with `concurrency`
+//! 4. stripes and patterns of an index
+//! 5. holdings of a session
+//! 6. roster of a subscription or registration; stripes of tables by id, the sessions' among them
+//! 7. one mailbox; meta events that wait; what a store keeps in memory until it is written; counts by authrole
 //!
 //! Two locks of the same number are never held at once, and nothing is locked under those of the last.
 

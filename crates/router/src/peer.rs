@@ -44,6 +44,8 @@ pub struct Peer {
     pub(crate) transport: Arc<TransportDetails>,
     mailbox: Mutex<Mailbox>,
     pub(crate) holdings: Mutex<Holdings>,
+    /// Held by whoever takes the session out of its realm; see [`crate::realm::Realm::remove`].
+    pub(crate) removal: Mutex<()>,
 }
 
 /// What a session subscribed to and registered, and what it leaves behind.
@@ -131,6 +133,7 @@ impl Peer {
             transport,
             mailbox: Mutex::new(mailbox),
             holdings: Mutex::default(),
+            removal: Mutex::default(),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::decision::Authorizer;
 use crate::edges::{Background, Clock, Edges};
 use crate::history::Memory;
 use crate::identity::{Format, Identity, Origin, TransportDetails};
-use crate::lock::{read, write};
+use crate::lock::{lock, read, write};
 use crate::meta::{MetaApi, MetaEvent, MetaEvents, MetaTopic, Procedure, Schemas};
 use crate::outbox::Outbox;
 use crate::peer::{Ending, Peer};
@@ -272,8 +272,11 @@ impl Realm {
     /// Takes out all of a session whose mailbox accepts nothing any more: its testaments are published; then its
     /// registrations, invocations, calls and subscriptions end; then it has left (SES-16, PVI-02, TST-11).
     ///
-    /// Whoever kills a session does this, and its own task does it again: each part is taken by one of them.
+    /// Whoever kills a session does this, and its own task does it again. The second one waits for the first and finds
+    /// nothing left to do; side by side, one would tell that the session has left while the other still takes out what it
+    /// held.
     pub(crate) fn remove(&self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
+        let removal = lock(&peer.removal);
         let quietly = peer.mailbox().ends_quietly();
         crate::meta::publish_testaments(self, peer, quietly, turn);
         self.dealer.remove_session(peer, turn);
@@ -285,6 +288,7 @@ impl Realm {
                 self.events.note(&[MetaTopic::SessionOnLeave], || MetaEvent::Left(Arc::clone(peer)));
             }
         });
+        drop(removal);
         self.publish_events(turn);
     }
 
