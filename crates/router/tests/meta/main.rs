@@ -13,13 +13,16 @@ mod hidden;
 mod history;
 mod history_filters;
 mod kill;
+mod racer;
 mod registrations;
 mod schemas;
 mod sessions;
 mod subscriptions;
 mod testament_rights;
 mod testaments;
+mod threads;
 mod validation;
+mod view;
 
 use cloverleaf_router::config::{Actions, Permission, RealmConfig, RoleConfig, RouterConfig};
 use testkit::{Client, IntoValue, Json, Net, Received, json};
