@@ -12,6 +12,7 @@ mod events;
 mod hidden;
 mod history;
 mod history_filters;
+mod history_rights;
 mod kill;
 mod racer;
 mod registrations;
