@@ -357,6 +357,7 @@ impl Realm {
             trustlevel: self.trustlevel(procedure, &peer.identity.authrole),
             timeout: self.call_timeout(asked),
             never_forward_timeout: self.config.call_timeout.never_forward,
+            validate: false,
         }
     }
 }

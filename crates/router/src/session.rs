@@ -345,6 +345,7 @@ impl Session {
         self.validate(decision, Part::Call, &call.procedure, &call.payload)?;
         let disclose = self.disclose(decision, call.options.disclose_me)?;
         let terms = self.realm.call_terms(&call.procedure, &self.peer, disclose, call.options.timeout);
+        let terms = CallTerms { validate: decision.validate, ..terms };
         if let Some(procedure) = self.realm.service_procedure(&call.procedure) {
             return self.serve(procedure, &call, terms, decided, turn);
         }
