@@ -170,6 +170,50 @@ fn a_progressive_result_that_is_not_as_declared_ends_the_call() {
     net.nothing(callee);
 }
 
+/// REF-05, PCI-01: each part of what is handed over bit by bit.
+#[test]
+fn what_follows_a_call_is_as_declared_too() {
+    let mut net = net();
+    let (callee, client) = (net.join("realm1"), checked(&mut net));
+    net.register(callee, "a.p");
+    let request = net.request(client);
+    let part = |net: &mut Net, progress: bool, payload: Json| {
+        let mut call = json!([48, request, {"progress": progress}, "a.p", null]);
+        call[4] = payload;
+        net.send(client, call);
+    };
+    part(&mut net, true, json!([1]));
+    let invocation = net.invoked(callee);
+    part(&mut net, true, json!([2]));
+    net.expect(callee, json!([68, invocation, "_", {"progress": true}, [2]]));
+    part(&mut net, true, json!(["x"]));
+    net.refused(client, 48, request, INVALID_PAYLOAD);
+    net.expect(callee, json!([69, invocation, {"mode": "killnowait", "reason": INVALID_PAYLOAD}]));
+    // What was on its way behind it, and the callee's late answer, are nothing any more.
+    part(&mut net, false, json!([3]));
+    net.answer(callee, invocation, "x");
+    net.nothing(client);
+    net.nothing(callee);
+}
+
+/// REF-05, PCI-01: as is what waits for a callee.
+#[test]
+fn what_waits_for_a_callee_is_as_declared_too() {
+    let mut net = net();
+    let (callee, client) = (net.join("realm1"), checked(&mut net));
+    net.register_with(callee, json!({"invoke": "roundrobin", "concurrency": 1}), "a.p");
+    let open = net.join("realm1");
+    net.call(open, "a.p", "x");
+    let busy = net.invoked(callee);
+    let request = net.request(client);
+    net.send(client, json!([48, request, {"progress": true}, "a.p", [1]]));
+    net.nothing(client);
+    net.send(client, json!([48, request, {"progress": true}, "a.p", ["x"]]));
+    net.refused(client, 48, request, INVALID_PAYLOAD);
+    net.answer(callee, busy, "y");
+    net.nothing(callee);
+}
+
 /// REF-05: an error is the callee's own word.
 #[test]
 fn an_error_passes() {
