@@ -198,7 +198,7 @@ fn who_takes_part_in_what_is_open_is_named() {
     assert_eq!(subscribers, value(json!([session])));
 }
 
-/// URI-06: procedures are called by those who may call them.
+/// URI-06, AZN-10: procedures are called by those who may call them.
 #[test]
 fn calling_needs_permission() {
     let mut net = realm(|realm| {

@@ -86,7 +86,7 @@ fn the_victim_is_out_before_the_killer_is_told() {
     net.refused(killer, 48, 6, "wamp.error.no_such_procedure");
 }
 
-/// MSE-09
+/// MSE-09, ERR-19
 #[test]
 fn nobody_kills_themselves_or_who_is_not_there() {
     let mut net = Net::open();

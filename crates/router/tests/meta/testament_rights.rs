@@ -54,7 +54,7 @@ fn nobody_leaves_what_they_may_not_publish() {
     net.nothing(heir);
 }
 
-/// TST-08: to publish is one permission, to call for it another.
+/// TST-08, AZN-10: to publish is one permission, to call for it another.
 #[test]
 fn nobody_adds_a_testament_without_the_call() {
     let mut net = with_user(|user| {

@@ -36,7 +36,7 @@ fn checked(net: &mut Net) -> Client {
     net.client().identity("alice", "checked").join("realm1")
 }
 
-/// REF-05
+/// REF-05, AZN-12
 #[test]
 fn what_is_published_is_as_declared() {
     for serializer in Serializer::ALL {
@@ -98,7 +98,7 @@ fn a_uri_is_used_as_what_it_is_declared_as() {
     }
 }
 
-/// REF-05
+/// REF-05, AZN-12
 #[test]
 fn a_call_that_is_not_as_declared_never_reaches_its_callee() {
     let mut net = net();
