@@ -623,7 +623,7 @@ impl Link {
                     "events were dropped for a session"
                 );
             }
-            session.realm.remove(&session.peer, turn);
+            session.realm.leave(&session.peer, turn);
             turn.owner = None;
             tracing::debug!(session = %session.peer.id, realm = session.realm.name(), "session closed");
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock, Weak};
+use std::sync::{Arc, MutexGuard, RwLock, Weak};
 
 use wamp::role::{Features, RouterRoles};
 use wamp::{MatchPolicy, RegistrationId, SessionId, SubscriptionId, error_uri};
@@ -15,7 +15,7 @@ use crate::decision::Authorizer;
 use crate::edges::{Background, Clock, Edges};
 use crate::history::Memory;
 use crate::identity::{Format, Identity, Origin, TransportDetails};
-use crate::lock::{read, write};
+use crate::lock::{lock, read, try_lock, write};
 use crate::meta::{MetaApi, MetaEvent, MetaEvents, MetaTopic, Procedure, Schemas};
 use crate::outbox::Outbox;
 use crate::peer::{Ending, Peer};
@@ -188,7 +188,8 @@ impl Realm {
         if !peer.end(goodbye) {
             return false;
         }
-        self.remove(peer, turn);
+        // If its own task was faster, this waits until that is done.
+        self.remove(peer, lock(&peer.removal), turn);
         true
     }
 
@@ -269,11 +270,22 @@ impl Realm {
         Ok(())
     }
 
+    /// A session's own task is done with it: whatever is left of it is taken out.
+    pub(crate) fn leave(&self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
+        match try_lock(&peer.removal) {
+            Some(removal) => self.remove(peer, removal, turn),
+            // Somebody kills it and takes out everything, which may take a while and is nothing to wait for here. Only the
+            // calls that this task made in the meantime may escape that one.
+            None => self.dealer.caller_left(peer, turn),
+        }
+    }
+
     /// Takes out all of a session whose mailbox accepts nothing any more: its testaments are published; then its
     /// registrations, invocations, calls and subscriptions end; then it has left (SES-16, PVI-02, TST-11).
     ///
-    /// Whoever kills a session does this, and its own task does it again: each part is taken by one of them.
-    pub(crate) fn remove(&self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
+    /// Whoever kills a session does this, and its own task may want to at the same time. Only one does, so that nobody is
+    /// told that the session has left while another thread still takes out what it held.
+    fn remove(&self, peer: &Arc<Peer>, removal: MutexGuard<'_, ()>, turn: &mut Turn<'_>) {
         let quietly = peer.mailbox().ends_quietly();
         crate::meta::publish_testaments(self, peer, quietly, turn);
         self.dealer.remove_session(peer, turn);
@@ -285,6 +297,7 @@ impl Realm {
                 self.events.note(&[MetaTopic::SessionOnLeave], || MetaEvent::Left(Arc::clone(peer)));
             }
         });
+        drop(removal);
         self.publish_events(turn);
     }
 
@@ -353,6 +366,7 @@ impl Realm {
             trustlevel: self.trustlevel(procedure, &peer.identity.authrole),
             timeout: self.call_timeout(asked),
             never_forward_timeout: self.config.call_timeout.never_forward,
+            validate: false,
         }
     }
 }

@@ -19,7 +19,7 @@ use wamp::{MatchPolicy, Payload, RequestId, error_uri, uri};
 use crate::authorize::Role;
 use crate::broker::{Broker, Terms};
 use crate::config::RequestIds;
-use crate::dealer::{self, CallTerms};
+use crate::dealer::{self, CallTerms, Dealer};
 use crate::decision::{Action, Asker, AuthorizationRequest, Authorizer, Decided, Decision, Ticket};
 use crate::meta::{self, MetaApi, Prepared, Procedure};
 use crate::peer::Peer;
@@ -346,6 +346,7 @@ impl Session {
         self.validate(decision, Part::Call, &call.procedure, &call.payload)?;
         let disclose = self.disclose(decision, call.options.disclose_me)?;
         let terms = self.realm.call_terms(&call.procedure, &self.peer, disclose, call.options.timeout);
+        let terms = CallTerms { validate: decision.validate, ..terms };
         if let Some(procedure) = self.realm.service_procedure(&call.procedure) {
             return self.serve(procedure, &call, terms, decided, turn);
         }
@@ -374,6 +375,10 @@ impl Session {
         let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
         let (realm, call) = (Arc::clone(&self.realm), Arc::clone(&begun));
         let serve = move |turn: &mut Turn<'_>| {
+            // It may have waited; what was canceled meanwhile, or asked by a session that has ended, is not done.
+            if !Dealer::is_pending(&call) {
+                return;
+            }
             // Every call gets an answer, whatever becomes of whoever works at it.
             let done = catch_unwind(AssertUnwindSafe(|| work(&api, decision, turn)));
             let answer = done.unwrap_or_else(|_| {

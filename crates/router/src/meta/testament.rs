@@ -221,6 +221,12 @@ impl MetaApi {
             return Err(Rejection::new(error_uri::FEATURE_NOT_SUPPORTED)
                 .because("the session did not announce payload_passthru_mode as a publisher"));
         }
+        let has_scheme = publish.options.passthru.ppt_scheme().is_some();
+        if has_scheme && (publish.payload.elements() != 1 || publish.payload.args_len() != 1) {
+            let why =
+                "publish_options: with ppt_scheme there is exactly one positional argument and no others";
+            return Err(invalid(why.to_owned()));
+        }
         if publish.options.disclose_me && !config.allow_disclose_me {
             return Err(Rejection::new(error_uri::DISCLOSE_ME_DISALLOWED)
                 .because("this realm does not let sessions be disclosed on request"));
