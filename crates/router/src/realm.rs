@@ -307,8 +307,11 @@ impl Realm {
             let realm = self.me();
             let rest = Box::new(move |turn: &mut Turn<'_>| realm.publish_events(turn));
             if self.background.as_ref().is_some_and(|background| background.run(rest).is_ok()) {
-                return;
+                break;
             }
+        }
+        if self.events.is_crowded() {
+            turn.pace();
         }
     }
 

@@ -173,6 +173,9 @@ impl MetaEvent {
     }
 }
 
+/// How many events may wait before those who cause them are slowed down. One thread publishes what all others note.
+const CROWDED: usize = 4096;
+
 /// What happened in a realm and is to be published. See the module.
 #[derive(Debug)]
 pub(crate) struct MetaEvents {
@@ -233,6 +236,11 @@ impl MetaEvents {
     /// Whether there is something to publish.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Whether so many wait that those who cause them should pause.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > CROWDED
     }
 
     /// Has `publish` publish what waits, in order, until nothing does, or `limit` events were published; false if more

@@ -375,3 +375,25 @@ fn many_meta_events_are_published_in_parts() {
     assert_eq!(told.len() as u64, MANY);
     assert!(told.iter().all(|event| event.id(1) == topic));
 }
+
+/// ROB-01: events can be noted faster than one thread publishes them, so those who cause them are slowed down.
+#[test]
+fn whoever_causes_more_meta_events_than_are_published_is_paced() {
+    let (mut net, idle) = open();
+    let (watcher, leaver, other) = (net.join("realm1"), net.join("realm1"), net.join("realm1"));
+    net.subscribe_with(watcher, json!({"match": "prefix"}), "wamp.subscription.");
+    for number in 0..2_500 {
+        net.subscribe(leaver, &format!("a.{number}"));
+    }
+    net.subscribe(other, "b.1");
+    assert!(!net.connection(other).take_paced(), "everything was published so far");
+    net.disconnect(leaver);
+    net.subscribe(other, "b.2");
+    assert!(net.connection(other).take_paced(), "some 5,000 events wait for a thread");
+    while idle.waiting() > 0 {
+        idle.work(&mut net);
+    }
+    net.connection(other).take_paced();
+    net.subscribe(other, "b.3");
+    assert!(!net.connection(other).take_paced());
+}
