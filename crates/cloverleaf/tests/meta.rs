@@ -261,8 +261,7 @@ fn schemas_are_declared_shown_and_taken_back() {
             _ => Value::Null.into(),
         })
     });
-    let expected =
-        ["uri       type       description", "com.add   procedure  adds", "com.news  topic      -"];
+    let expected = ["uri       type       title", "com.add   procedure  adds", "com.news  topic      -"];
     assert_eq!(realm.prints(&["schema", "list"]), expected);
     let first = json!({"uri": "com.add", "schema": declared["com.add"]});
     assert_eq!(realm.records(&["schema", "list"])[0], first);
@@ -360,7 +359,8 @@ fn history_shows_the_newest_events_the_oldest_first() {
     let failed = realm.fails(&["history", "com.none"]);
     assert_eq!(
         failed,
-        "cloverleaf: there is no subscription to com.none (match exact), and so no history of it"
+        "cloverleaf: there is no subscription to com.none (match exact), and so no history of it; the history of a \
+         pattern takes --match prefix or wildcard"
     );
 }
 

@@ -81,14 +81,14 @@ async fn list(meta: &Meta, style: output::Style) -> Result<()> {
         };
         return output::lines(schemas.iter().map(record));
     }
-    let mut table =
-        Table::new(&[("uri", Column::Text), ("type", Column::Text), ("description", Column::Cut)]);
+    let mut table = Table::new(&[("uri", Column::Text), ("type", Column::Text), ("title", Column::Cut)]);
     for (uri, schema) in schemas.iter() {
         let text = |key| {
             let value = schema.as_dict().and_then(|dict| dict.get(key));
             value.and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        table.row([uri.to_owned(), text("type"), text("description")]);
+        let title = Some(text("title")).filter(|title| !title.is_empty());
+        table.row([uri.to_owned(), text("type"), title.unwrap_or_else(|| text("description"))]);
     }
     table.print()
 }

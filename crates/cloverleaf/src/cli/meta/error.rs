@@ -71,6 +71,8 @@ impl fmt::Display for MetaError {
         };
         write!(f, "{error}")?;
         match error.uri() {
+            // The router has said it all.
+            Some(error_uri::NOT_AUTHORIZED) if error.to_string().contains(procedure.as_str()) => Ok(()),
             Some(error_uri::NOT_AUTHORIZED) if procedure.ends_with(".get_events") => write!(
                 f,
                 "; the authrole {authrole:?} needs the permissions to call {procedure} and to subscribe to the topic"
@@ -105,6 +107,10 @@ mod tests {
         let expected = "wamp.error.not_authorized; the authrole \"guest\" needs the permission to call wamp.session.list";
         assert_eq!(error.to_string(), expected);
         assert!(error.is_not_authorized() && !error.is_gone());
+        let text = "role \"guest\" may not call <wamp.session.list>";
+        let error = ApplicationError::with_message(error_uri::NOT_AUTHORIZED, text);
+        let error = MetaError::request("wamp.session.list", Some("guest"), error.into());
+        assert_eq!(error.to_string(), format!("wamp.error.not_authorized: {text}"), "that is said already");
         let error = refused("wamp.subscription.get_events", error_uri::NOT_AUTHORIZED);
         assert!(error.to_string().ends_with("and to subscribe to the topic"), "{error}");
     }
