@@ -199,7 +199,7 @@ pub(crate) fn table(kind: Kind, all: &[Described]) -> Table {
     let invoke = (kind == Kind::Registration).then_some(("invoke", Column::Text));
     let mut columns = vec![("id", Column::Text), ("match", Column::Text)];
     columns.extend(invoke);
-    columns.extend([("uri", Column::Text), (kind.members(), Column::Count), ("created", Column::Text)]);
+    columns.extend([("uri", Column::Text), (kind.members(), Column::Count), ("created", Column::Cut)]);
     let mut table = Table::new(&columns);
     for Described { entry, members } in all {
         let [policy, invoke, uri, created] =
