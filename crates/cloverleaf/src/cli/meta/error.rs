@@ -71,8 +71,8 @@ impl fmt::Display for MetaError {
         };
         write!(f, "{error}")?;
         match error.uri() {
-            // The router has said it all.
-            Some(error_uri::NOT_AUTHORIZED) if error.to_string().contains(procedure.as_str()) => Ok(()),
+            // The router has said what it is about: the procedure, or what was asked about.
+            Some(error_uri::NOT_AUTHORIZED) if error.to_string() != error_uri::NOT_AUTHORIZED => Ok(()),
             Some(error_uri::NOT_AUTHORIZED) if procedure.ends_with(".get_events") => write!(
                 f,
                 "; the authrole {authrole:?} needs the permissions to call {procedure} and to subscribe to the topic"
@@ -83,7 +83,6 @@ impl fmt::Display for MetaError {
             Some(error_uri::NO_SUCH_PROCEDURE) => {
                 write!(f, "; this realm does not offer {procedure}")
             }
-            Some(error_uri::HISTORY_UNAVAILABLE) => f.write_str("; the realm keeps no history of this topic"),
             _ => Ok(()),
         }
     }
