@@ -42,7 +42,7 @@ section! {
     RedbStoreSection ("Redb store") {
         /// `redb`.
         kind ("type"): StoreKind;
-        /// The file; it is made if it isn't there. Each realm needs one of its own.
+        /// The file; it is made if it isn't there, and its directory too. Each realm needs one of its own.
         path: String;
         /// Events that each history keeps, unless it says how many itself.
         limit: u64 = LIMIT;
