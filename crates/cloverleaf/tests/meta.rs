@@ -248,6 +248,9 @@ fn schemas_are_declared_shown_and_taken_back() {
     assert_eq!(define("com.add", &add), ["com.add: changed"]);
     assert_eq!(define("com.add", &add), ["com.add: unchanged"]);
     assert_eq!(define("com.news", &news), ["com.news: new"]);
+    let yaml =
+        directory.write("add.yaml", "# as in the files of the configuration\ntype: procedure\ntitle: Adds\n");
+    assert_eq!(define("com.add", &yaml), ["com.add: unchanged"]);
     let expected =
         ["uri       type       title", "com.add   procedure  Adds", "com.news  topic      what happens"];
     assert_eq!(realm.prints(&["schema", "list"]), expected);
@@ -265,6 +268,9 @@ fn schemas_are_declared_shown_and_taken_back() {
         let failed = realm.fails(&["schema", "define", "com.new", &file]);
         assert!(failed.starts_with(&format!("cloverleaf: {file}: {complaint}")), "{failed}");
     }
+    let file = directory.write("b.yml", "a: [");
+    let failed = realm.fails(&["schema", "define", "com.new", &file]);
+    assert!(failed.starts_with(&format!("cloverleaf: {file}: not YAML: ")), "{failed}");
     let failed = realm.fails(&["schema", "define", "com.new", "-"]);
     assert!(failed.starts_with("cloverleaf: stdin: not JSON"), "stdin is empty here: {failed}");
 }

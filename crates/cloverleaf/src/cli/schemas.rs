@@ -38,7 +38,7 @@ enum Action {
     Define {
         /// The URI
         uri: String,
-        /// A file with the declaration, JSON; - for stdin
+        /// A file with the declaration, YAML if its name says so and else JSON; - for stdin
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
@@ -116,10 +116,19 @@ fn read(file: &PathBuf) -> Result<Value> {
         fs::read(file).map(|read| bytes = read)
     };
     done.map_err(|error| anyhow!("{name}: {error}"))?;
+    if file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        bytes = json_of_yaml(&bytes).map_err(|error| anyhow!("{name}: not YAML: {error}"))?;
+    }
     let schema = Value::decode(Serializer::Json, bytes.trim_ascii())
         .map_err(|error| anyhow!("{name}: not JSON: {error}"))?;
     match schema {
         Value::Map(_) => Ok(schema),
         other => bail!("{name}: a declaration is a dictionary, not {}", other.kind_name()),
     }
+}
+
+fn json_of_yaml(bytes: &[u8]) -> Result<Vec<u8>> {
+    let text = std::str::from_utf8(bytes)?;
+    let read = serde_saphyr::from_str::<serde_json::Value>(text);
+    Ok(read.map_err(|error| anyhow!("{}", error.without_snippet()))?.to_string().into_bytes())
 }
