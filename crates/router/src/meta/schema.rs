@@ -75,7 +75,13 @@ impl Schemas {
             },
             Err(error) => error.to_string(),
         };
-        Err(Rejection::new(error_uri::INVALID_PAYLOAD).because(format!("<{uri}>: {fault}")))
+        // Callers get these, and would look for the fault in what they sent.
+        let whose = match part {
+            Part::Result => "result of ",
+            Part::Progress => "progressive result of ",
+            Part::Event | Part::Call | Part::Error => "",
+        };
+        Err(Rejection::new(error_uri::INVALID_PAYLOAD).because(format!("{whose}<{uri}>: {fault}")))
     }
 
     fn find(&self, uri: &str) -> Option<Arc<Declaration>> {

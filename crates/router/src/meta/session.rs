@@ -137,6 +137,8 @@ impl MetaApi {
         if !self.realm.end(&peer, farewell.reason, farewell.message, false, turn) {
             return Err(no_such_session(session));
         }
+        tracing::info!(realm = self.realm.name(), by = self.own_session().map(SessionId::value),
+            session = session.value(), authid = %peer.identity.authid, reason = farewell.reason, "session killed");
         Ok(())
     }
 
@@ -228,7 +230,15 @@ impl MetaApi {
             let Farewell { reason, message } = farewell;
             self.realm.end(peer, reason, message, quietly, turn).then_some(peer.id)
         };
-        Ok(victims.iter().filter_map(end).collect())
+        let killed: Vec<SessionId> = victims.iter().filter_map(end).collect();
+        tracing::info!(
+            realm = self.realm.name(),
+            by = own.map(SessionId::value),
+            killed = killed.len(),
+            reason = farewell.reason,
+            "sessions killed"
+        );
+        Ok(killed)
     }
 
     /// `wamp.session.modify_details`: puts entries beside the details of a session; null takes one away again. They come

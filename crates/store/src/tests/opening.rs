@@ -147,6 +147,15 @@ fn a_place_that_can_not_be_written_is_told() {
     assert!(self::error(&directory.file("directory")).contains("can't be opened"));
 }
 
+#[test]
+fn a_store_that_can_not_be_made_is_called_by_its_own_name() {
+    let directory = Directory::new();
+    // With what is appended while it is made it is longer than a name may be.
+    let path = directory.file(&"x".repeat(250));
+    let text = error(&path);
+    assert!(text.starts_with(&format!("{}: ", path.display())), "{text}");
+}
+
 // Permissions bind nobody who runs the tests as root, so a disk says it here.
 #[test]
 fn a_read_only_file_is_told() {
