@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cloverleaf_router::RealmConfig;
-use cloverleaf_router::config::{RoleConfig, SchemaSource};
+use cloverleaf_router::config::RoleConfig;
 use cloverleaf_router::decision::{Action, Decision, Outcome};
 use testkit::decide::Undecided;
 use testkit::{Client, Net, json};
@@ -101,20 +101,46 @@ fn a_testament_bears_the_trust_level_of_its_session() {
     net.expect(heir, json!([36, "_", "_", {"trustlevel": 7, "topic": "a.will"}, ["x"]]));
 }
 
-/// TST-08, REF-05: what the payload has to be is looked at when it is published.
-#[test]
-fn a_testament_that_is_not_as_declared_is_not_published() {
-    let mut net = realm(|realm| {
-        let text = json!({"a.will": {"type": "topic", "args": {"items": {"type": "integer"}}}}).to_string();
-        realm.schemas.push(SchemaSource { name: "test".to_owned(), text });
+/// A realm whose role `user` may only publish what is as declared, if it is declared.
+fn checked() -> Net {
+    realm(|realm| {
         let rule = allow("", Prefix, "call publish subscribe");
         let rule = cloverleaf_router::config::Permission { validate: true, ..rule };
         let permissions = vec![rule];
         realm.roles.push(RoleConfig { name: "user".to_owned(), permissions, allow_by_default: false });
-    });
+    })
+}
+
+const INTEGERS: &str = r#"{"type": "topic", "args": {"items": {"type": "integer"}}}"#;
+
+/// Declares `a.will` as a topic of integers.
+fn declare(net: &mut Net, client: Client) {
+    let declaration = wamp::Value::decode(wamp::Serializer::Json, INTEGERS.as_bytes()).expect("JSON");
+    let args = wamp::Value::List(vec!["a.will".into(), declaration]);
+    assert_eq!(net.value(client, "wamp.schema.define", args), true.into());
+}
+
+/// TST-08, REF-05
+#[test]
+fn a_testament_that_is_not_as_declared_is_refused() {
+    let mut net = checked();
+    let (heir, user) = (heir(&mut net), user(&mut net));
+    declare(&mut net, heir);
+    net.error(user, ADD, json!(["a.will", ["x"]]), json!({}), "wamp.error.invalid_payload");
+    done(&mut net, user, ADD, json!(["a.will", [1]]), json!({}));
+    net.disconnect(user);
+    net.expect(heir, json!([36, "_", "_", {"topic": "a.will"}, [1]]));
+    net.nothing(heir);
+}
+
+/// TST-08, REF-05: what the payload has to be is looked at again when it is published.
+#[test]
+fn a_testament_that_is_not_as_declared_meanwhile_is_not_published() {
+    let mut net = checked();
     let (heir, user) = (heir(&mut net), user(&mut net));
     done(&mut net, user, ADD, json!(["a.will", ["x"]]), json!({}));
     done(&mut net, user, ADD, json!(["a.will", [1]]), json!({}));
+    declare(&mut net, heir);
     net.disconnect(user);
     net.expect(heir, json!([36, "_", "_", {"topic": "a.will"}, [1]]));
     net.nothing(heir);
