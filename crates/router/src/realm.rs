@@ -46,6 +46,9 @@ pub struct Realm {
 /// How many meta events a thread publishes before the rest is left to another one.
 const EVENTS_AT_ONCE: usize = 256;
 
+/// How many may wait before those whose requests make more of them are slowed down.
+const EVENTS_WAITING_MAX: usize = 4096;
+
 impl Realm {
     /// `number` names the realm in caches, and is never used again for another.
     ///
@@ -301,8 +304,16 @@ impl Realm {
         self.publish_events(turn);
     }
 
-    /// Publishes the meta events that wait. To be called where something may have been noted, without a lock.
+    /// Publishes the meta events that wait, or leaves them to whoever does so already. To be called where something may
+    /// have been noted, without a lock.
     pub(crate) fn publish_events(&self, turn: &mut Turn<'_>) {
+        self.publish_waiting(turn);
+        if self.events.waiting() > EVENTS_WAITING_MAX {
+            turn.pace();
+        }
+    }
+
+    fn publish_waiting(&self, turn: &mut Turn<'_>) {
         while !self.events.drain(EVENTS_AT_ONCE, |event| self.publish_event(&event, turn)) {
             let realm = self.me();
             let rest = Box::new(move |turn: &mut Turn<'_>| realm.publish_events(turn));

@@ -375,3 +375,29 @@ fn many_meta_events_are_published_in_parts() {
     assert_eq!(told.len() as u64, MANY);
     assert!(told.iter().all(|event| event.id(1) == topic));
 }
+
+/// ROB-01: who makes more meta events than are published is slowed down, and only for that long.
+#[test]
+fn who_makes_too_many_meta_events_is_slowed_down() {
+    let (mut net, idle) = open();
+    let (client, other) = (net.join("realm1"), net.join("realm1"));
+    for number in 0..6000 {
+        net.subscribe(client, &format!("a.b{number}"));
+    }
+    let watcher = net.join("realm1");
+    net.subscribe(watcher, "wamp.subscription.on_unsubscribe");
+    net.disconnect(client);
+    net.connection(other).take_paced();
+    let is_slowed = |net: &mut Net, topic: &str| {
+        net.subscribe(other, topic);
+        net.connection(other).take_paced()
+    };
+    assert!(is_slowed(&mut net, "a.c"), "{} jobs wait", idle.waiting());
+    net.value(other, "wamp.session.count", json!([]));
+    assert!(!net.connection(other).take_paced(), "what makes none isn't slowed down");
+    while idle.waiting() > 0 {
+        idle.work(&mut net);
+    }
+    assert_eq!(net.receive(watcher).len(), 6000);
+    assert!(!is_slowed(&mut net, "a.d"));
+}
