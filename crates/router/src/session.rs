@@ -373,7 +373,7 @@ impl Session {
             None => Decision::default(),
         };
         let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
-        let (realm, call) = (Arc::clone(&self.realm), Arc::clone(&begun));
+        let (realm, call, api) = (Arc::clone(&self.realm), Arc::clone(&begun), api.answering(&begun));
         let serve = move |turn: &mut Turn<'_>| {
             // It may have waited; what was canceled meanwhile, or asked by a session that has ended, is not done.
             if !Dealer::is_pending(&call) {
