@@ -366,6 +366,10 @@ impl Session {
             let why = "a meta procedure takes one CALL, with arguments that the router can read";
             return Err(Rejection::new(error_uri::FEATURE_NOT_SUPPORTED).because(why).into());
         }
+        let bytes_max = procedure.arguments_bytes_max(&self.peer.limits);
+        if call.payload.bytes().len() > bytes_max {
+            return Err(Rejection::limit("bytes of arguments of this procedure", bytes_max).into());
+        }
         let api = MetaApi::of_session(&self.realm, &self.peer, &self.role);
         let Prepared { needs, work } = meta::prepare(procedure, &call.payload, &api)?;
         let decision = match needs {

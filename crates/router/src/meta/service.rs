@@ -423,7 +423,10 @@ fn lookup(given: &mut Arguments, name: &'static str) -> Result<(String, MatchPol
         (None | Some(Value::Null), None) => return Ok((uri, MatchPolicy::Exact)),
         (None | Some(Value::Null), Some(policy)) => policy,
         (Some(Value::Str(policy)), _) => policy.clone(),
-        (Some(other), _) => return Err(invalid(format!("options.match is {other}, expected {POLICIES}"))),
+        (Some(other), _) => {
+            let shown: String = other.to_string().chars().take(64).collect();
+            return Err(invalid(format!("options.match is {shown}, expected {POLICIES}")));
+        }
     };
     let shown: String = policy.chars().take(64).collect();
     let found = MatchPolicy::from_name(&policy);
