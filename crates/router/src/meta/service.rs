@@ -236,8 +236,9 @@ fn subscription_lookup(given: &mut Arguments) -> Result<Prepared, Rejection> {
 
 fn subscription_match(given: &mut Arguments) -> Result<Prepared, Rejection> {
     let topic = given.required(&["topic", "uri"], A_URI, arguments::text)?;
-    free(move |api, _| {
-        let found = api.subscription_match(&topic);
+    free(move |api, turn| {
+        let (found, work) = api.subscriptions_matching(&topic);
+        turn.spend(work);
         if found.is_empty() {
             return Ok(Answer::One(Value::Null));
         }
