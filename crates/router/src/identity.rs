@@ -205,8 +205,8 @@ pub struct TlsDetails {
     pub alpn: Option<Box<str>>,
     /// The name the client asked for.
     pub server_name: Option<Box<str>>,
-    /// What both ends, and nobody else, know of this one connection: `tls-exporter` of RFC 9266. `None` where the
-    /// connection can't vouch for that.
+    /// What is the same at both ends of this one connection, and nowhere else: `tls-exporter` of RFC 9266. It is no secret.
+    /// `None` where the connection can't vouch for that.
     pub channel_binding: Option<[u8; 32]>,
     /// The client's certificate, if it showed one.
     pub peer_certificate: Option<Box<PeerCertificate>>,
