@@ -39,7 +39,8 @@ pub struct Realm {
     pub(crate) events: Arc<MetaEvents>,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) background: Option<Arc<dyn Background>>,
+    background: Option<Arc<dyn Background>>,
+    readers: Option<Arc<dyn Background>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -106,6 +107,7 @@ impl Realm {
             schemas,
             store,
             background: edges.background.clone(),
+            readers: edges.readers.clone(),
             clock,
         }))
     }
@@ -340,6 +342,12 @@ impl Realm {
         }
         let found = Procedure::from_uri(procedure)?;
         self.dealer.best(procedure).is_some_and(|registration| registration.is_service).then_some(found)
+    }
+
+    /// Who answers a procedure in the place of the thread that routes, where it may take long.
+    pub(crate) fn background_for(&self, procedure: Procedure) -> Option<&Arc<dyn Background>> {
+        let readers = self.readers.as_ref().filter(|_| procedure == Procedure::SubscriptionGetEvents);
+        readers.or_else(|| self.background.as_ref().filter(|_| procedure.is_long()))
     }
 
     /// The trust level configured for what a role does at a URI: the best match, as with permissions (TRL-01).

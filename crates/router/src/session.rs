@@ -394,7 +394,7 @@ impl Session {
             let payload = answer.map(|answer| answer.payload(call.serializer(), &mut buffer));
             realm.dealer.answer_service(&call, payload, turn);
         };
-        let Some(background) = self.realm.background.as_ref().filter(|_| procedure.is_long()) else {
+        let Some(background) = self.realm.background_for(procedure) else {
             serve(turn);
             return Ok(());
         };

@@ -401,3 +401,24 @@ fn who_makes_too_many_meta_events_is_slowed_down() {
     assert_eq!(net.receive(watcher).len(), 6000);
     assert!(!is_slowed(&mut net, "a.d"));
 }
+
+/// HIS-08, ROB-01: nothing else waits for a search through a history.
+#[test]
+fn histories_are_read_by_threads_of_their_own() {
+    let threads = || Arc::new(Idle { jobs: Mutex::default(), most: 100 });
+    let (idle, reading) = (threads(), threads());
+    let mut config = RouterConfig::default();
+    config.realms[0].history.push(HistoryConfig::new("a.b", MatchPolicy::Exact));
+    let as_background = |threads: &Arc<Idle>| Some(Arc::clone(threads) as Arc<dyn Background>);
+    let (background, readers) = (as_background(&idle), as_background(&reading));
+    let mut net = Net::with_edges(config, Edges { background, readers, ..Edges::default() });
+    let client = net.join("realm1");
+    let id = net.value(client, "wamp.subscription.lookup", json!(["a.b"])).as_u64().expect("an id");
+    let search = ask(&mut net, client, "wamp.subscription.get_events", json!([id]));
+    let list = ask(&mut net, client, LIST, json!([]));
+    assert_eq!((idle.waiting(), reading.waiting()), (1, 1));
+    idle.work(&mut net);
+    net.expect(client, json!([50, list, {}, [["_"]]]));
+    reading.work(&mut net);
+    net.expect(client, json!([50, search, {}]));
+}
