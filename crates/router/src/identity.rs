@@ -179,10 +179,9 @@ impl HttpHeaders {
     /// Whether fields of this name, which is given in lower case, prove who somebody is, so that whoever reads them could
     /// pass for that one (MSE-16).
     pub fn is_secret(name: &str) -> bool {
-        const NAMES: [&str; 5] =
-            ["cookie", "set-cookie", "authorization", "proxy-authorization", "x-api-key"];
-        const PARTS: [&str; 3] = ["token", "secret", "password"];
-        NAMES.contains(&name) || PARTS.iter().any(|part| name.contains(part))
+        const PARTS: [&str; 9] =
+            ["cookie", "auth", "token", "secret", "password", "credential", "session", "api-key", "apikey"];
+        PARTS.iter().any(|part| name.contains(part))
     }
 }
 
