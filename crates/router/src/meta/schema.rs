@@ -199,7 +199,7 @@ impl MetaApi {
         declaration: Option<Value>,
         turn: &mut Turn<'_>,
     ) -> Result<Option<bool>, Rejection> {
-        if !UriCheck::Loose.is_valid(uri) {
+        if uri.len() > self.realm.limits.uri_bytes_max || !UriCheck::Loose.is_valid(uri) {
             return Err(Rejection::invalid_uri(uri, "a fully qualified URI"));
         }
         if wamp::uri::is_reserved(uri) && !self.sees_all() {

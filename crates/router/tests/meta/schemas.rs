@@ -180,7 +180,8 @@ fn what_is_no_declaration_is_refused_with_the_place() {
         assert!(said.contains(place), "{said}");
     }
     net.error(client, DEFINE, json!(["a.b"]), json!({}), INVALID_ARGUMENT);
-    for uri in ["", "a b", "a..b", "wamp.own", "wamp"] {
+    let long = format!("a.{}", "b".repeat(4096));
+    for uri in ["", "a b", "a..b", "wamp.own", "wamp", &*long] {
         net.error(client, DEFINE, json!([uri, topic()]), json!({}), INVALID_URI);
     }
     assert_eq!(net.value(client, DESCRIBE, json!([])), value(json!({})));
