@@ -422,3 +422,21 @@ fn histories_are_read_by_threads_of_their_own() {
     reading.work(&mut net);
     net.expect(client, json!([50, search, {}]));
 }
+
+/// ROB-01: nobody takes all the room, not even by calls that are canceled.
+#[test]
+fn one_session_leaves_room_for_others() {
+    let (mut net, idle) = net(1000, |_| {});
+    let (client, other) = (net.join("realm1"), net.join("realm1"));
+    for _ in 0..128 {
+        let request = ask(&mut net, client, LIST, json!([]));
+        net.send(client, json!([49, request, {"mode": "killnowait"}]));
+        net.refused(client, 48, request, "wamp.error.canceled");
+    }
+    net.error(client, LIST, json!([]), json!({}), "wamp.error.unavailable");
+    assert_eq!(net.value(client, "wamp.session.count", json!([])), 2u64.into(), "which waits for nobody");
+    ask(&mut net, other, LIST, json!([]));
+    idle.work(&mut net);
+    ask(&mut net, client, LIST, json!([]));
+    assert_eq!(idle.waiting(), 129);
+}
