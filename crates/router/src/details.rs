@@ -375,6 +375,10 @@ mod tests {
             "x-csrf-token",
             "client-secret",
             "x-password-hash",
+            "apikey",
+            "x-auth-request-user",
+            "x-session-id",
+            "x-user-credentials",
         ];
         for name in secrets {
             let fields = [(name, "hidden"), ("host", "here")];

@@ -39,12 +39,16 @@ pub struct Realm {
     pub(crate) events: Arc<MetaEvents>,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) background: Option<Arc<dyn Background>>,
+    background: Option<Arc<dyn Background>>,
+    readers: Option<Arc<dyn Background>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// How many meta events a thread publishes before the rest is left to another one.
 const EVENTS_AT_ONCE: usize = 256;
+
+/// How many may wait before those whose requests make more of them are slowed down.
+const EVENTS_WAITING_MAX: usize = 4096;
 
 impl Realm {
     /// `number` names the realm in caches, and is never used again for another.
@@ -103,6 +107,7 @@ impl Realm {
             schemas,
             store,
             background: edges.background.clone(),
+            readers: edges.readers.clone(),
             clock,
         }))
     }
@@ -301,17 +306,22 @@ impl Realm {
         self.publish_events(turn);
     }
 
-    /// Publishes the meta events that wait. To be called where something may have been noted, without a lock.
+    /// Publishes the meta events that wait, or leaves them to whoever does so already. To be called where something may
+    /// have been noted, without a lock.
     pub(crate) fn publish_events(&self, turn: &mut Turn<'_>) {
+        self.publish_waiting(turn);
+        if self.events.waiting() > EVENTS_WAITING_MAX {
+            turn.pace();
+        }
+    }
+
+    fn publish_waiting(&self, turn: &mut Turn<'_>) {
         while !self.events.drain(EVENTS_AT_ONCE, |event| self.publish_event(&event, turn)) {
             let realm = self.me();
             let rest = Box::new(move |turn: &mut Turn<'_>| realm.publish_events(turn));
             if self.background.as_ref().is_some_and(|background| background.run(rest).is_ok()) {
                 break;
             }
-        }
-        if self.events.is_crowded() {
-            turn.pace();
         }
     }
 
@@ -332,6 +342,12 @@ impl Realm {
         }
         let found = Procedure::from_uri(procedure)?;
         self.dealer.best(procedure).is_some_and(|registration| registration.is_service).then_some(found)
+    }
+
+    /// Who answers a procedure in the place of the thread that routes, where it may take long.
+    pub(crate) fn background_for(&self, procedure: Procedure) -> Option<&Arc<dyn Background>> {
+        let readers = self.readers.as_ref().filter(|_| procedure == Procedure::SubscriptionGetEvents);
+        readers.or_else(|| self.background.as_ref().filter(|_| procedure.is_long()))
     }
 
     /// The trust level configured for what a role does at a URI: the best match, as with permissions (TRL-01).

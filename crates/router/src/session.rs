@@ -44,6 +44,8 @@ pub(crate) struct Session {
     tickets: Cell<u64>,
     /// A limit was reached, and the log says so.
     has_reported_limit: Cell<bool>,
+    /// Held by each call of a meta procedure that waits for another thread, so that they can be counted.
+    waiting: Arc<()>,
 }
 
 /// What a message comes to, besides what lies in mailboxes.
@@ -84,6 +86,9 @@ const OPEN: &str = "in an open session";
 /// How many progressive invocations of a session are remembered beyond their end. Their late parts come soon after.
 const TRANSFERS_MAX: usize = 256;
 
+/// How many calls of meta procedures may wait for other threads, canceled ones included: an eighth of what may wait of all.
+const WAITING_MAX: usize = 128;
+
 /// How many components a wildcard pattern may have: each costs a node in the tree of patterns.
 const PATTERN_COMPONENTS_MAX: usize = 64;
 
@@ -98,6 +103,7 @@ impl Session {
             transfers: VecDeque::new(),
             tickets: Cell::new(0),
             has_reported_limit: Cell::new(false),
+            waiting: Arc::new(()),
         }
     }
 
@@ -366,15 +372,26 @@ impl Session {
             let why = "a meta procedure takes one CALL, with arguments that the router can read";
             return Err(Rejection::new(error_uri::FEATURE_NOT_SUPPORTED).because(why).into());
         }
+        let bytes_max = procedure.arguments_bytes_max(&self.peer.limits);
+        if call.payload.bytes().len() > bytes_max {
+            return Err(Rejection::limit("bytes of arguments of this procedure", bytes_max).into());
+        }
         let api = MetaApi::of_session(&self.realm, &self.peer, &self.role);
         let Prepared { needs, work } = meta::prepare(procedure, &call.payload, &api)?;
         let decision = match needs {
             Some((action, uri, policy)) => self.authorize(action, &uri, policy, decided, turn)?,
             None => Decision::default(),
         };
+        let background = self.realm.background_for(procedure);
+        if background.is_some() && Arc::strong_count(&self.waiting) > WAITING_MAX {
+            let what = "calls of this session that wait for the router's threads";
+            return Err(Rejection::limit(what, WAITING_MAX).into());
+        }
+        let waiting = Arc::clone(&self.waiting);
         let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
-        let (realm, call) = (Arc::clone(&self.realm), Arc::clone(&begun));
+        let (realm, call, api) = (Arc::clone(&self.realm), Arc::clone(&begun), api.answering(&begun));
         let serve = move |turn: &mut Turn<'_>| {
+            let _waiting = waiting;
             // It may have waited; what was canceled meanwhile, or asked by a session that has ended, is not done.
             if !Dealer::is_pending(&call) {
                 return;
@@ -390,7 +407,7 @@ impl Session {
             let payload = answer.map(|answer| answer.payload(call.serializer(), &mut buffer));
             realm.dealer.answer_service(&call, payload, turn);
         };
-        let Some(background) = self.realm.background.as_ref().filter(|_| procedure.is_long()) else {
+        let Some(background) = background else {
             serve(turn);
             return Ok(());
         };

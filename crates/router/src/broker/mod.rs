@@ -387,10 +387,10 @@ impl Broker {
         self.index.find(uri, policy)
     }
 
-    /// All subscriptions that receive what is published to a topic: the exact one, prefixes from short to long,
-    /// wildcards.
-    pub(crate) fn matching(&self, topic: &str) -> Vec<Arc<Subscription>> {
-        self.index.matching(topic).0
+    /// All subscriptions that receive what is published to a topic, and how much was looked at to find them; see
+    /// [`Index::matching`].
+    pub(crate) fn matching(&self, topic: &str) -> (Vec<Arc<Subscription>>, usize) {
+        self.index.matching(topic)
     }
 
     /// Handles a PUBLISH that is valid and authorized: every receiver's mailbox has the event when this returns, then

@@ -56,7 +56,7 @@ use crate::worker::{Cached, Turn};
 pub(crate) use dispatch::{CallTerms, send_rejection};
 pub(crate) use registration::Callee;
 pub use registration::Registration;
-pub(crate) use table::{Calls, Invocations};
+pub(crate) use table::{Call, Calls, Invocations};
 
 /// The registrations of a realm.
 #[derive(Debug)]

@@ -50,10 +50,14 @@ pub struct HistoryEvent {
 /// The most bytes of events that one call returns.
 const BYTES_MAX: usize = 8 << 20;
 
+/// After how many events it is asked whether anybody still waits for them.
+const ASK_INTERVAL: u64 = 256;
+
 impl MetaApi {
     /// `wamp.subscription.get_events`: events of a subscription with a history.
     ///
-    /// A session gets those that it might have received. This may read from a disk.
+    /// A session gets those that it might have received. This may read from a disk, and ends early when it is done for a
+    /// call that was canceled, timed out, or whose caller has left.
     ///
     /// # Errors
     /// `wamp.error.no_such_subscription`; `wamp.error.not_authorized`; `wamp.error.history_unavailable`, where the
@@ -92,8 +96,13 @@ impl MetaApi {
         let most = max.min(self.realm.limits.history_events_max);
         let access = self.access(&subscription);
         let mut found = History::default();
-        let mut bytes = 0;
+        let (mut bytes, mut seen) = (0, 0u64);
         let mut visit = |event: &StoredEvent| {
+            // Filters may pass nothing of millions of events: nobody else has to wait until that is found out.
+            seen += 1;
+            if seen.is_multiple_of(ASK_INTERVAL) && !self.is_awaited() {
+                return ControlFlow::Break(());
+            }
             if !access.may_have(event, query.topic.as_deref()) {
                 return ControlFlow::Continue(());
             }

@@ -2,6 +2,7 @@
 //!
 //! Spec: advanced profile, "Session Meta API" (MSE-05 to MSE-18).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use wamp::value::Dict;
@@ -55,11 +56,11 @@ impl MetaApi {
     /// assert_eq!(api.session_count(Some(&["anonymous".to_owned()])), 1);
     /// ```
     pub fn session_count(&self, authroles: Option<&[String]>) -> usize {
-        let sees_all = self.sees_all();
+        let (sees_all, wanted) = (self.sees_all(), Authroles::new(authroles));
         let of_clients = self.realm.sessions.count_by_authrole(|authrole| {
-            (sees_all || authrole != crate::identity::TRUSTED) && is_among(authrole, authroles)
+            (sees_all || authrole != crate::identity::TRUSTED) && wanted.have(authrole)
         });
-        of_clients + usize::from(sees_all && is_among(crate::identity::TRUSTED, authroles))
+        of_clients + usize::from(sees_all && wanted.have(crate::identity::TRUSTED))
     }
 
     /// `wamp.session.list`: the ids of all sessions, or of those of some authroles, in no particular order.
@@ -72,9 +73,10 @@ impl MetaApi {
     /// assert_eq!(api.session_list(Some(&["anonymous".to_owned()])), [net.session_id(client)]);
     /// ```
     pub fn session_list(&self, authroles: Option<&[String]>) -> Vec<SessionId> {
+        let wanted = Authroles::new(authroles);
         let mut ids = Vec::with_capacity(self.realm.session_count() + 1);
         let mut list = |peer: &Arc<Peer>| {
-            if self.may_see_session(peer) && is_among(&peer.identity.authrole, authroles) {
+            if self.may_see_session(peer) && wanted.have(&peer.identity.authrole) {
                 ids.push(peer.id);
             }
         };
@@ -286,8 +288,17 @@ impl MetaApi {
     }
 }
 
-fn is_among(authrole: &str, authroles: Option<&[String]>) -> bool {
-    authroles.is_none_or(|authroles| authroles.iter().any(|wanted| wanted == authrole))
+/// The authroles that are wanted, `None` for all: a long list is not gone through for each session.
+struct Authroles<'a>(Option<HashSet<&'a str>>);
+
+impl<'a> Authroles<'a> {
+    fn new(authroles: Option<&'a [String]>) -> Self {
+        Authroles(authroles.map(|authroles| authroles.iter().map(String::as_str).collect()))
+    }
+
+    fn have(&self, authrole: &str) -> bool {
+        self.0.as_ref().is_none_or(|authroles| authroles.contains(authrole))
+    }
 }
 
 /// What is shown of a session: what the router knows, then what was added.

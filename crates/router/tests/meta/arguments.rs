@@ -267,3 +267,30 @@ fn a_meta_procedure_takes_one_call_that_it_can_read() {
     net.send(caller, json!([48, request, {"receive_progress": true}, "wamp.session.count"]));
     net.expect(caller, json!([50, request, {}, [1]]));
 }
+
+/// ROB-01: what is read from arguments takes much more memory than they do, and waits with the call.
+#[test]
+fn arguments_are_bounded_in_size() {
+    let mut net = realm(|_| {});
+    let (client, other) = (net.join("realm1"), net.join("realm1"));
+    let (session, large) = (net.session(other), "x".repeat(64 << 10));
+    let many = vec!["x"; 32 << 10];
+    for (procedure, args) in [
+        ("wamp.session.list", json!([many])),
+        ("wamp.session.kill", json!([session, null, large])),
+        ("wamp.session.kill_all", json!([null, large])),
+        ("wamp.subscription.match", json!([large])),
+    ] {
+        net.error(client, procedure, args, json!({}), "wamp.error.unavailable");
+    }
+    net.nothing(other);
+    // These have bounds of their own.
+    let declaration = json!({"type": "topic", "title": large});
+    net.result(client, "wamp.schema.define", json!(["a.b", declaration]), json!({}));
+    net.result(client, "wamp.session.add_testament", json!(["a.b", [large]]), json!({}));
+    let details = json!({"text": large.get(..60 << 10)});
+    net.result(client, "wamp.session.modify_details", json!([session, details]), json!({}));
+    let just_fits: String = large.chars().take(60 << 10).collect();
+    net.result(client, "wamp.session.kill", json!([session, null, just_fits]), json!({}));
+    net.expect(other, json!([6, {"message": just_fits}, "wamp.close.killed"]));
+}

@@ -376,24 +376,67 @@ fn many_meta_events_are_published_in_parts() {
     assert!(told.iter().all(|event| event.id(1) == topic));
 }
 
-/// ROB-01: events can be noted faster than one thread publishes them, so those who cause them are slowed down.
+/// ROB-01: who makes more meta events than are published is slowed down, and only for that long.
 #[test]
-fn whoever_causes_more_meta_events_than_are_published_is_paced() {
+fn who_makes_too_many_meta_events_is_slowed_down() {
     let (mut net, idle) = open();
-    let (watcher, leaver, other) = (net.join("realm1"), net.join("realm1"), net.join("realm1"));
-    net.subscribe_with(watcher, json!({"match": "prefix"}), "wamp.subscription.");
-    for number in 0..2_500 {
-        net.subscribe(leaver, &format!("a.{number}"));
+    let (client, other) = (net.join("realm1"), net.join("realm1"));
+    for number in 0..6000 {
+        net.subscribe(client, &format!("a.b{number}"));
     }
-    net.subscribe(other, "b.1");
-    assert!(!net.connection(other).take_paced(), "everything was published so far");
-    net.disconnect(leaver);
-    net.subscribe(other, "b.2");
-    assert!(net.connection(other).take_paced(), "some 5,000 events wait for a thread");
+    let watcher = net.join("realm1");
+    net.subscribe(watcher, "wamp.subscription.on_unsubscribe");
+    net.disconnect(client);
+    net.connection(other).take_paced();
+    let is_slowed = |net: &mut Net, topic: &str| {
+        net.subscribe(other, topic);
+        net.connection(other).take_paced()
+    };
+    assert!(is_slowed(&mut net, "a.c"), "{} jobs wait", idle.waiting());
+    net.value(other, "wamp.session.count", json!([]));
+    assert!(!net.connection(other).take_paced(), "what makes none isn't slowed down");
     while idle.waiting() > 0 {
         idle.work(&mut net);
     }
-    net.connection(other).take_paced();
-    net.subscribe(other, "b.3");
-    assert!(!net.connection(other).take_paced());
+    assert_eq!(net.receive(watcher).len(), 6000);
+    assert!(!is_slowed(&mut net, "a.d"));
+}
+
+/// HIS-08, ROB-01: nothing else waits for a search through a history.
+#[test]
+fn histories_are_read_by_threads_of_their_own() {
+    let threads = || Arc::new(Idle { jobs: Mutex::default(), most: 100 });
+    let (idle, reading) = (threads(), threads());
+    let mut config = RouterConfig::default();
+    config.realms[0].history.push(HistoryConfig::new("a.b", MatchPolicy::Exact));
+    let as_background = |threads: &Arc<Idle>| Some(Arc::clone(threads) as Arc<dyn Background>);
+    let (background, readers) = (as_background(&idle), as_background(&reading));
+    let mut net = Net::with_edges(config, Edges { background, readers, ..Edges::default() });
+    let client = net.join("realm1");
+    let id = net.value(client, "wamp.subscription.lookup", json!(["a.b"])).as_u64().expect("an id");
+    let search = ask(&mut net, client, "wamp.subscription.get_events", json!([id]));
+    let list = ask(&mut net, client, LIST, json!([]));
+    assert_eq!((idle.waiting(), reading.waiting()), (1, 1));
+    idle.work(&mut net);
+    net.expect(client, json!([50, list, {}, [["_"]]]));
+    reading.work(&mut net);
+    net.expect(client, json!([50, search, {}]));
+}
+
+/// ROB-01: nobody takes all the room, not even by calls that are canceled.
+#[test]
+fn one_session_leaves_room_for_others() {
+    let (mut net, idle) = net(1000, |_| {});
+    let (client, other) = (net.join("realm1"), net.join("realm1"));
+    for _ in 0..128 {
+        let request = ask(&mut net, client, LIST, json!([]));
+        net.send(client, json!([49, request, {"mode": "killnowait"}]));
+        net.refused(client, 48, request, "wamp.error.canceled");
+    }
+    net.error(client, LIST, json!([]), json!({}), "wamp.error.unavailable");
+    assert_eq!(net.value(client, "wamp.session.count", json!([])), 2u64.into(), "which waits for nobody");
+    ask(&mut net, other, LIST, json!([]));
+    idle.work(&mut net);
+    ask(&mut net, client, LIST, json!([]));
+    assert_eq!(idle.waiting(), 129);
 }

@@ -7,6 +7,7 @@ mod any_arguments;
 mod api;
 mod arguments;
 mod background;
+mod endless;
 mod ends;
 mod events;
 mod hidden;

@@ -180,7 +180,8 @@ fn what_is_no_declaration_is_refused_with_the_place() {
         assert!(said.contains(place), "{said}");
     }
     net.error(client, DEFINE, json!(["a.b"]), json!({}), INVALID_ARGUMENT);
-    for uri in ["", "a b", "a..b", "wamp.own", "wamp"] {
+    let long = format!("a.{}", "b".repeat(4096));
+    for uri in ["", "a b", "a..b", "wamp.own", "wamp", &*long] {
         net.error(client, DEFINE, json!([uri, topic()]), json!({}), INVALID_URI);
     }
     assert_eq!(net.value(client, DESCRIBE, json!([])), value(json!({})));
@@ -217,6 +218,42 @@ fn declarations_are_bounded_in_number_and_size() {
     );
     define(&mut net, client, "a.b", json!(null));
     assert_eq!(define(&mut net, client, "a.d", topic()), value(json!(true)));
+}
+
+/// REF-02, ROB-01
+#[test]
+fn declarations_are_bounded_in_their_size_together() {
+    let mut net = config(|config| config.limits.schemas_bytes_max = 500);
+    let client = net.join("realm1");
+    let sized = |length: usize| json!({"type": "topic", "title": "x".repeat(length)});
+    define(&mut net, client, "a.b", sized(150));
+    define(&mut net, client, "a.c", sized(150));
+    let unavailable = "wamp.error.unavailable";
+    net.error(client, DEFINE, json!(["a.d", sized(150)]), json!({}), unavailable);
+    net.error(client, DEFINE, json!(["a.c", sized(300)]), json!({}), unavailable);
+    assert_eq!(net.value(client, DESCRIBE, json!(["a.c"])), value(sized(150)), "what was there stays");
+    assert_eq!(define(&mut net, client, "a.c", sized(250)), value(json!(false)), "in place of the old one");
+    assert_eq!(define(&mut net, client, "a.c", sized(10)), value(json!(false)));
+    define(&mut net, client, "a.d", sized(150));
+    define(&mut net, client, "a.b", json!(null));
+    assert_eq!(define(&mut net, client, "a.e", sized(150)), value(json!(true)));
+}
+
+/// REF-02, ROB-01: what is configured is never refused, and can be made smaller but not larger.
+#[test]
+fn configured_declarations_may_be_more_than_clients_may_add() {
+    let sized = |length: usize| json!({"type": "topic", "title": "x".repeat(length)});
+    let mut net = config(|config| {
+        config.limits.schemas_bytes_max = 100;
+        let text = json!({"a.b": sized(300)}).to_string();
+        config.realms[0].schemas.push(SchemaSource { name: "test.json".to_owned(), text });
+    });
+    let client = net.join("realm1");
+    net.error(client, DEFINE, json!(["a.c", topic()]), json!({}), "wamp.error.unavailable");
+    net.error(client, DEFINE, json!(["a.b", sized(301)]), json!({}), "wamp.error.unavailable");
+    assert_eq!(define(&mut net, client, "a.b", sized(200)), value(json!(false)));
+    assert_eq!(define(&mut net, client, "a.b", json!(null)), value(json!(false)));
+    assert_eq!(define(&mut net, client, "a.c", topic()), value(json!(true)));
 }
 
 /// REF-02
