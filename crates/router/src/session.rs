@@ -89,6 +89,9 @@ const TRANSFERS_MAX: usize = 256;
 /// How many calls of meta procedures may wait for other threads, canceled ones included: an eighth of what may wait of all.
 const WAITING_MAX: usize = 128;
 
+/// So many bytes of a payload take about as long to check against a declaration as an event to deliver.
+const CHECKED_BYTES: usize = 64;
+
 /// How many components a wildcard pattern may have: each costs a node in the tree of patterns.
 const PATTERN_COMPONENTS_MAX: usize = 64;
 
@@ -114,7 +117,7 @@ impl Session {
     pub(crate) fn handle(
         &mut self,
         bytes: &[u8],
-        mut decided: Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<Reaction, Violation> {
         let message = match Message::decode(self.peer.format.serializer, bytes) {
@@ -145,17 +148,17 @@ impl Session {
         );
         let acknowledged = !matches!(&message, Message::Publish(publish) if !publish.options.acknowledge);
         let result = match message {
-            Message::Publish(publish) => self.publish(publish, &mut decided, turn),
-            Message::Subscribe(subscribe) => self.subscribe(&subscribe, &mut decided, turn),
+            Message::Publish(publish) => self.publish(publish, decided, turn),
+            Message::Subscribe(subscribe) => self.subscribe(&subscribe, decided, turn),
             Message::Unsubscribe(unsubscribe) => {
                 self.realm.broker.unsubscribe(&self.peer, &unsubscribe, turn).map_err(Refusal::from)
             }
-            Message::Call(call) => self.call(call, &mut decided, turn),
+            Message::Call(call) => self.call(call, decided, turn),
             Message::Cancel(cancel) => {
                 self.realm.dealer.cancel(&self.peer, &cancel, turn);
                 Ok(())
             }
-            Message::Register(register) => self.register(&register, &mut decided, turn),
+            Message::Register(register) => self.register(&register, decided, turn),
             Message::Unregister(unregister) => {
                 self.realm.dealer.unregister(&self.peer, &unregister, turn).map_err(Refusal::from)
             }
@@ -248,7 +251,7 @@ impl Session {
     fn publish(
         &self,
         mut publish: Publish<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Publish, ClientRole::Publisher, "publisher")?;
@@ -262,7 +265,7 @@ impl Session {
             ClientRole::Publisher,
         )?;
         let decision = self.authorize(Action::Publish, &publish.topic, MatchPolicy::Exact, decided, turn)?;
-        self.validate(decision, Part::Event, &publish.topic, &publish.payload)?;
+        self.validate(decision, Part::Event, &publish.topic, &publish.payload, turn)?;
         let terms = Terms {
             disclose: self.disclose(decision, disclose_me)?,
             trustlevel: self.realm.trustlevel(&publish.topic, &self.peer.identity.authrole),
@@ -279,7 +282,7 @@ impl Session {
     fn subscribe(
         &self,
         subscribe: &Subscribe<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Subscribe, ClientRole::Subscriber, "subscriber")?;
@@ -295,7 +298,7 @@ impl Session {
     fn register(
         &self,
         register: &Register<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Register, ClientRole::Callee, "callee")?;
@@ -312,7 +315,7 @@ impl Session {
     fn call(
         &mut self,
         mut call: Call<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Call, ClientRole::Caller, "caller")?;
@@ -349,7 +352,7 @@ impl Session {
             ClientRole::Caller,
         )?;
         let decision = self.authorize(Action::Call, &call.procedure, MatchPolicy::Exact, decided, turn)?;
-        self.validate(decision, Part::Call, &call.procedure, &call.payload)?;
+        self.validate(decision, Part::Call, &call.procedure, &call.payload, turn)?;
         let disclose = self.disclose(decision, call.options.disclose_me)?;
         let terms = self.realm.call_terms(&call.procedure, &self.peer, disclose, call.options.timeout);
         let terms = CallTerms { validate: decision.validate, ..terms };
@@ -365,7 +368,7 @@ impl Session {
         procedure: Procedure,
         call: &Call<'_>,
         terms: CallTerms,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         if call.options.progress || call.options.passthru.ppt_scheme().is_some() {
@@ -426,8 +429,13 @@ impl Session {
         part: Part,
         uri: &str,
         payload: &Payload<'_>,
+        turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
-        if decision.validate { self.realm.schemas.check(uri, part, payload) } else { Ok(()) }
+        if !decision.validate {
+            return Ok(());
+        }
+        turn.spend(payload.bytes().len() / CHECKED_BYTES);
+        self.realm.schemas.check(uri, part, payload)
     }
 
     fn yielded(&self, mut message: Yield<'_>, turn: &mut Turn<'_>) -> Result<(), Violation> {
@@ -554,7 +562,7 @@ impl Session {
         action: Action,
         uri: &str,
         match_policy: MatchPolicy,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<Decision, Refusal> {
         let identity = &self.peer.identity;
@@ -563,7 +571,11 @@ impl Session {
         } else if let Some(authorizer) = self.role.authorizer() {
             match decided.next() {
                 Some(decided) => decided.ok_or_else(undecided)?,
-                None => self.ask(authorizer, action, uri, match_policy)?,
+                None => {
+                    let decision = self.ask(authorizer, action, uri, match_policy)?;
+                    decided.note(decision);
+                    decision
+                }
             }
         } else if match_policy == MatchPolicy::Exact {
             self.role.decide_cached(action, uri, &mut turn.worker.decisions)

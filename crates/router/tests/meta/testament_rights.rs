@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cloverleaf_router::RealmConfig;
 use cloverleaf_router::config::RoleConfig;
-use cloverleaf_router::decision::{Action, Decision, Outcome};
+use cloverleaf_router::decision::{Action, AuthorizationRequest, Authorizer, Decision, Outcome, Ticket};
 use testkit::decide::Undecided;
 use testkit::{Client, Net, json};
 use wamp::MatchPolicy::{Exact, Prefix};
@@ -270,4 +270,46 @@ fn a_role_may_get_an_authorizer_meanwhile() {
     net.disconnect(user);
     assert_eq!(undecided.waiting(), 0);
     net.expect(heir, json!([36, "_", "_", {"topic": "a.will"}, ["x"]]));
+}
+
+/// Answers about calls at once, and about everything else when the test says so.
+#[derive(Debug)]
+struct HalfDecided(Arc<Undecided>);
+
+impl Authorizer for HalfDecided {
+    fn authorize(&self, request: &AuthorizationRequest<'_>, ticket: Ticket) -> Option<Decision> {
+        if request.action == Action::Call {
+            ticket.discard();
+            return Some(Decision { allow: true, ..Decision::default() });
+        }
+        self.0.authorize(request, ticket)
+    }
+}
+
+/// AZN-03, TST-08: an answer that was given at once isn't asked for again, nor taken for another one.
+#[test]
+fn of_two_answers_only_the_second_may_be_late() {
+    let (mut net, heir, _, undecided) = asking();
+    let authorizer = Arc::new(HalfDecided(Arc::clone(&undecided)));
+    assert!(net.realm("realm1").set_authorizer("asking", authorizer));
+    let client = net.client().worker(1).identity("bob", "asking").join("realm1");
+    for allow in [true, false] {
+        let request = net.request(client);
+        net.send(client, json!([48, request, {}, ADD, ["a.will", [allow]]]));
+        let (question, ticket) = undecided.take();
+        assert_eq!((question.action, &*question.uri), (Action::Publish, "a.will"));
+        ticket.resolve(Outcome::Authorized(Some(Decision { allow, ..Decision::default() })));
+        net.settle();
+        assert_eq!(undecided.waiting(), 0, "nothing is asked twice");
+        if allow {
+            net.expect(client, json!([50, request, {}]));
+        } else {
+            let refused = net.expect(client, json!([8, 48, request, {}, "wamp.error.not_authorized", ["_"]]));
+            let why = refused.at(5).to_string();
+            assert!(why.contains("may not publish <a.will>"), "{why}");
+        }
+    }
+    net.disconnect(client);
+    net.expect(heir, json!([36, "_", "_", {"topic": "a.will"}, [true]]));
+    net.nothing(heir);
 }

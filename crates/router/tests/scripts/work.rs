@@ -82,3 +82,14 @@ fn to_ask_what_matches_is_work_too() {
     assert!(work_of(&mut net, client, ask(2)) >= 128, "64 are found, by as many nodes at least");
     assert_eq!(net.receive(client).len(), 2);
 }
+
+/// ROB-01, REF-05
+#[test]
+fn to_check_a_payload_is_work_too() {
+    let checked = |validate: bool| {
+        let mut net = crate::realm(|realm| realm.roles[0].permissions[0].validate = validate);
+        let publisher = net.join("realm1");
+        work_of(&mut net, publisher, json!([16, 1, {}, "a.b", ["x".repeat(64_000)]]))
+    };
+    assert!(checked(true) >= checked(false) + 1000);
+}
