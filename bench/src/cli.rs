@@ -15,6 +15,7 @@ use crate::floor::Floor;
 use crate::load::Plan;
 use crate::report::{Record, table};
 use crate::run::{Contender, Options, run_all};
+use crate::scale::{HistoryBench, Host, MetaBench};
 use crate::target::{Target, Url, loopback};
 use crate::wire::Wire;
 
@@ -37,6 +38,12 @@ enum Command {
     Smoke(Smoke),
     /// Be the relay that routers are compared to.
     Floor(Relay),
+    /// Measure the meta API on a realm with very many sessions, and whether routing stalls meanwhile.
+    Meta(MetaBench),
+    /// Measure how event history is stored and read.
+    History(HistoryBench),
+    /// Be the router that `meta` and `history` measure.
+    Host(Host),
     /// Print the cases that `run` runs if none are named.
     Cases,
 }
@@ -115,6 +122,9 @@ impl Cli {
             Command::Run(run) => run.run(),
             Command::Smoke(smoke) => smoke.run(),
             Command::Floor(relay) => relay.run(),
+            Command::Meta(bench) => bench.run(),
+            Command::History(bench) => bench.run(),
+            Command::Host(host) => host.run(),
             Command::Cases => Ok(writeln!(stdout(), "{}", STANDARD.join("\n"))?),
         }
     }

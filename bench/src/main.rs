@@ -30,6 +30,7 @@ mod opening;
 mod process;
 mod report;
 mod run;
+mod scale;
 mod stamp;
 mod target;
 mod usage;

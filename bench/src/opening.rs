@@ -19,6 +19,11 @@ use crate::wire::{Framer, Link, MAX_MESSAGE, Wire};
 /// How long the other side may take for each answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How much is read at once of what comes in small messages, in bytes.
+const READ_MIN: usize = 4096;
+/// And of one large message.
+const READ_MAX: usize = 1 << 20;
+
 /// The subprotocols that the floor takes.
 const SPOKEN: [Subprotocol; 5] = [
     Subprotocol { serializer: Serializer::Json, batched: false },
@@ -148,7 +153,10 @@ impl Opening {
             let consumed = step.consumed();
             let (mut message, mut pong) = (None, Vec::new());
             match step {
-                Step::Incomplete { .. } => read_more(&mut self.stream, &mut self.unread)?,
+                Step::Incomplete { needed } => {
+                    let missing = needed.saturating_sub(self.unread.len());
+                    read_some(&mut self.stream, &mut self.unread, missing.clamp(READ_MIN, READ_MAX))?;
+                }
                 Step::Consumed { .. } | Step::Pong { .. } => {}
                 Step::Message { payload, .. } => message = Some(payload.to_vec()),
                 Step::Ping { payload, .. } => self.framer.pong(&mut pong, payload),
@@ -194,10 +202,16 @@ fn websocket_decoder(role: Role, text: bool) -> Decoder {
 }
 
 fn read_more(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Result<()> {
-    let mut chunk = [0; 4096];
-    let read = stream.read(&mut chunk)?;
-    ensure!(read > 0, "the other side closed the connection");
-    unread.extend(chunk.into_iter().take(read));
+    read_some(stream, unread, READ_MIN)
+}
+
+/// Reads once, at most so much.
+fn read_some(stream: &mut TcpStream, unread: &mut Vec<u8>, most: usize) -> Result<()> {
+    let before = unread.len();
+    unread.resize(before + most, 0);
+    let read = stream.read(unread.get_mut(before..).unwrap_or_default());
+    unread.truncate(before + *read.as_ref().unwrap_or(&0));
+    ensure!(read? > 0, "the other side closed the connection");
     Ok(())
 }
 

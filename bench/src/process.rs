@@ -1,10 +1,10 @@
 //! Processes that are started for a run, and ended with it.
 
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::target::loopback;
 
-/// How long a process may take to say where it listens.
+/// How long a process may take to say where it listens, unless it has much to do before.
 const START: Duration = Duration::from_secs(10);
 /// How long it may take to end after a signal, before it is killed.
 const END: Duration = Duration::from_secs(3);
@@ -25,6 +25,8 @@ const GLANCE: Duration = Duration::from_millis(5);
 pub(crate) struct Server {
     child: Child,
     address: SocketAddr,
+    /// What it prints after the line with its address.
+    lines: Receiver<String>,
 }
 
 impl Server {
@@ -32,6 +34,11 @@ impl Server {
     ///
     /// Its standard input stays open as long as this lives, so that it can notice our end; what it logs is dropped.
     pub(crate) fn start(program: &OsStr, arguments: &[&str]) -> Result<Self> {
+        Self::start_within(program, arguments, START)
+    }
+
+    /// The same for a process that needs longer.
+    pub(crate) fn start_within(program: &OsStr, arguments: &[&str], patience: Duration) -> Result<Self> {
         let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -39,14 +46,26 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("can't start {}", program.display()))?;
-        let found = child.stdout.take().context("it was piped").and_then(wait_for_address);
+        let found = child.stdout.take().context("it was piped").and_then(|output| {
+            let lines = read_lines(output);
+            Ok((wait_for_address(&lines, patience)?, lines))
+        });
         match found {
-            Ok(address) => Ok(Self { child, address }),
+            Ok((address, lines)) => Ok(Self { child, address, lines }),
             Err(error) => {
                 end(&mut child);
                 Err(error.context(format!("{} did not say where it listens", program.display())))
             }
         }
+    }
+
+    /// Writes a line to a process that answers each with one of its own.
+    pub(crate) fn ask(&mut self, question: &str) -> Result<String> {
+        let input = self.child.stdin.as_mut().context("it was piped")?;
+        writeln!(input, "{question}")
+            .and_then(|()| input.flush())
+            .context("the process takes no questions")?;
+        self.lines.recv_timeout(START).with_context(|| format!("no answer to {question:?}"))
     }
 
     /// Where it listens.
@@ -67,20 +86,29 @@ impl Drop for Server {
 }
 
 /// Reads lines on a thread of its own, which goes on reading until the end so that the process never blocks.
-fn wait_for_address(output: impl Read + Send + 'static) -> Result<SocketAddr> {
+fn read_lines(output: impl Read + Send + 'static) -> Receiver<String> {
     let (send, receive) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if let Some(address) = address_in(&line) {
-                // Nobody waits any more after the first one.
-                let _ = send.send(address);
-            }
+            // Nobody may wait any more; it is read all the same.
+            let _ = send.send(line);
         }
     });
-    match receive.recv_timeout(START) {
-        Ok(address) => Ok(address),
-        Err(mpsc::RecvTimeoutError::Timeout) => bail!("it took too long"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => bail!("it ended at once"),
+    receive
+}
+
+fn wait_for_address(lines: &Receiver<String>, patience: Duration) -> Result<SocketAddr> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                if let Some(address) = address_in(&line) {
+                    return Ok(address);
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => bail!("it took too long"),
+            Err(RecvTimeoutError::Disconnected) => bail!("it ended at once"),
+        }
     }
 }
 
@@ -129,6 +157,14 @@ mod tests {
         assert!(std::fs::exists(format!("/proc/{pid}/stat")).unwrap());
         drop(server);
         assert!(!std::fs::exists(format!("/proc/{pid}/stat")).unwrap());
+    }
+
+    #[test]
+    fn a_server_answers_questions() {
+        let script = "echo on 127.0.0.1:9; while read line; do echo \"you said $line\"; done";
+        let mut server = Server::start("sh".as_ref(), &["-c", script]).unwrap();
+        assert_eq!(server.ask("one").unwrap(), "you said one");
+        assert_eq!(server.ask("two").unwrap(), "you said two");
     }
 
     #[test]

@@ -39,3 +39,23 @@ fn a_target_on_another_machine_is_refused() {
     assert!(!output.status.success());
     assert!(String::from_utf8_lossy(&output.stderr).contains("loopback"));
 }
+
+#[test]
+fn the_meta_api_of_a_small_crowd_answers_what_was_set_up() {
+    let size = ["--sessions=201", "--registrations=30", "--victims=4", "--subscriptions-per-victim=41"];
+    let arguments = [&["meta"], &size[..], &["--seconds=0.05", "--rounds=2"]].concat();
+    let phases = lines(&bench(&arguments));
+    for name in ["(nothing)", "wamp.session.list", "wamp.subscription.match", "session.kill, watched"] {
+        let is_it = |phase: &&String| phase.contains(&format!(r#""phase":"{name}""#));
+        assert_eq!(phases.iter().filter(is_it).count(), 2, "{name}");
+    }
+}
+
+#[test]
+fn a_history_is_written_and_read_in_order() {
+    let output = bench(&["history", "--events=3000", "--published=2000", "--seconds=0.05", "--rounds=1"]);
+    assert_eq!(lines(&output).len(), 7);
+    let report = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(report.contains("published and stored: 2000 events of 32B"), "{report}");
+    assert!(report.contains("| get_events: the 10 newest |"), "{report}");
+}

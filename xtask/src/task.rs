@@ -84,8 +84,8 @@ pub(crate) const TASKS: &[Task] = &[
     },
     Task {
         name: "bench",
-        options: "[case...]",
-        about: "measure a release build beside the floor; takes some minutes on a quiet machine",
+        options: "[case...] | meta | history",
+        about: "measure a release build: beside the floor, the meta API at scale, or event history; some minutes",
         run: bench::run,
     },
     Task {

@@ -249,10 +249,21 @@ impl Output {
 
     /// Fills `slices` with what comes first; returns how many were filled.
     pub fn io_slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        self.io_slices_within(slices, usize::MAX)
+    }
+
+    /// The same with no more than `bytes_max` in all of them together.
+    pub fn io_slices_within<'a>(&'a self, slices: &mut [IoSlice<'a>], mut bytes_max: usize) -> usize {
         let mut filled = 0;
         for (slot, (index, chunk)) in slices.iter_mut().zip(self.chunks.iter().enumerate()) {
+            if bytes_max == 0 {
+                break;
+            }
             let skip = if index == 0 { self.written } else { 0 };
-            *slot = IoSlice::new(chunk.bytes().get(skip..).unwrap_or_default());
+            let rest = chunk.bytes().get(skip..).unwrap_or_default();
+            let bytes = rest.get(..bytes_max).unwrap_or(rest);
+            *slot = IoSlice::new(bytes);
+            bytes_max -= bytes.len();
             filled += 1;
         }
         filled
@@ -336,6 +347,26 @@ mod tests {
         assert_eq!(outbox.queued(), 7, "taken, not sent");
         outbox.sent(7);
         assert_eq!((outbox.queued(), outbox.tail.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn what_is_offered_to_be_written_at_once_can_be_bounded() {
+        let mut outbox = Outbox::default();
+        outbox.push(RAW, &Frame::Copied(b"abcd"));
+        outbox.push(RAW, &Frame::Shared(Bytes::from_static(b"efgh")));
+        let mut output = Output::new();
+        outbox.take(RAW, &mut output);
+        let offered = |output: &Output, bytes_max| {
+            let mut slices = [IoSlice::new(&[]); 3];
+            let filled = output.io_slices_within(&mut slices, bytes_max);
+            slices[..filled].iter().map(|slice| slice.to_vec()).collect::<Vec<_>>()
+        };
+        assert_eq!(offered(&output, 0), [b""; 0]);
+        assert_eq!(offered(&output, 4), [b"abcd"]);
+        assert_eq!(offered(&output, 6), [b"abcd".to_vec(), b"ef".to_vec()]);
+        output.advance(1);
+        assert_eq!(offered(&output, 4), [b"bcd".to_vec(), b"e".to_vec()]);
+        assert_eq!(offered(&output, 99), [b"bcd".to_vec(), b"efgh".to_vec()]);
     }
 
     /// RAW-17: what is too long for the receiver leaves no trace.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::Waker;
 use std::time::Duration;
 
+use bytes::Bytes;
 use transport::Framing;
 use wamp::message::Message;
 use wamp::role::ClientRoles;
@@ -207,6 +208,21 @@ impl Peer {
         self.mailbox().send(self, message, turn)
     }
 
+    /// The whole frame of a message, made without the mailbox, for [`Mailbox::send_frame`].
+    ///
+    /// # Errors
+    /// The peer takes no message of this length.
+    pub(crate) fn frame(&self, message: &wamp::message::Result<'_>) -> Result<Bytes, TooLong> {
+        let (mut frame, mut length) = (Vec::new(), 0);
+        self.format.framing.frame(&mut frame, |out| {
+            let start = out.len();
+            message.encode(self.format.serializer, out);
+            length = out.len() - start;
+        });
+        let length_max = self.message_bytes_max.min(self.format.framing.max_body());
+        if length > length_max { Err(TooLong) } else { Ok(frame.into()) }
+    }
+
     /// Ends the session from elsewhere: its own task does the rest. False if it ends already.
     pub(crate) fn end(&self, ending: Ending) -> bool {
         let mut mailbox = self.mailbox();
@@ -316,6 +332,21 @@ impl Mailbox {
         self.append(peer, bound, turn, |out| message.encode(peer.format.serializer, out))
     }
 
+    /// The same for what was framed already.
+    pub(crate) fn send_frame(
+        &mut self,
+        peer: &Arc<Peer>,
+        frame: Result<Bytes, TooLong>,
+        turn: &mut Turn<'_>,
+    ) -> Sent {
+        if self.ending.is_some() {
+            return Sent::Gone;
+        }
+        let Ok(frame) = frame else { return Sent::TooLong };
+        self.outbox.push(peer.format.framing, &Frame::Shared(frame));
+        self.appended(peer, peer.limits.outbox_bytes_hard(), turn)
+    }
+
     /// Appends what may be refused when there is much in the outbox already: up to its soft bound.
     pub(crate) fn try_send<'m>(
         &mut self,
@@ -342,16 +373,18 @@ impl Mailbox {
             return Sent::Gone;
         }
         match self.outbox.append(peer.format.framing, peer.message_bytes_max, body) {
-            Ok(()) if self.outbox.queued() > bound => {
-                self.cut_off(peer, turn);
-                Sent::Gone
-            }
-            Ok(()) => {
-                self.touch(peer, turn);
-                Sent::Queued
-            }
+            Ok(()) => self.appended(peer, bound, turn),
             Err(TooLong) => Sent::TooLong,
         }
+    }
+
+    fn appended(&mut self, peer: &Arc<Peer>, bound: usize, turn: &mut Turn<'_>) -> Sent {
+        if self.outbox.queued() > bound {
+            self.cut_off(peer, turn);
+            return Sent::Gone;
+        }
+        self.touch(peer, turn);
+        Sent::Queued
     }
 
     /// One more event that this session won't see; the log tells of the first, and of their number at the end.

@@ -38,7 +38,17 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cloverleaf-client",
         ],
     ),
-    ("cloverleaf-bench", &["cloverleaf-wamp", "cloverleaf-transport", "cloverleaf-client"]),
+    (
+        "cloverleaf-bench",
+        &[
+            "cloverleaf-wamp",
+            "cloverleaf-transport",
+            "cloverleaf-client",
+            "cloverleaf-router",
+            "cloverleaf-store",
+            "cloverleaf-listeners",
+        ],
+    ),
 ];
 
 /// The crates without I/O.

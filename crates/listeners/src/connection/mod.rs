@@ -322,7 +322,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Ok(false);
             }
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let filled = self.output.io_slices(&mut slices);
+            // A socket may well take several megabytes at once.
+            let filled = self.output.io_slices_within(&mut slices, WRITE_BYTES_MAX - written);
             let slices = slices.get(..filled).unwrap_or_default();
             match Pin::new(&mut self.stream).poll_write_vectored(cx, slices) {
                 Poll::Pending => return self.blocked(now),

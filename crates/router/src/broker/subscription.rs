@@ -57,7 +57,9 @@ impl Subscription {
 
     /// The sessions subscribed now, in the order in which they came.
     pub fn subscribers(&self) -> Vec<wamp::SessionId> {
-        self.members.list().iter().map(|membership| membership.peer.id).collect()
+        let mut sessions = Vec::with_capacity(self.members.len());
+        self.members.for_each(|membership| sessions.push(membership.peer.id));
+        sessions
     }
 }
 

@@ -15,6 +15,11 @@ use crate::rejection::Rejection;
 use crate::violation::Violation;
 use crate::worker::Turn;
 
+/// From so many bytes of payload on a result is encoded and framed before its caller's mailbox is locked. The lists of the
+/// meta API may have megabytes, and where they are compressed that takes a while, in which whoever publishes to the
+/// caller would wait.
+const LARGE_BYTES_MIN: usize = 64 << 10;
+
 /// An invocation that was answered: its call, unless nobody waits for it any more, and its callee.
 type Ended = (Option<Arc<Call>>, Arc<Callee>);
 
@@ -211,10 +216,15 @@ impl Dealer {
         match answer {
             Answer::Result(details, payload) => {
                 let payload = payload.in_serializer(caller.format.serializer, &mut buffer);
+                let is_large = payload.bytes().len() >= LARGE_BYTES_MIN;
+                let message = ResultMessage { request: call.request, details, payload };
+                let frame = is_large.then(|| caller.frame(&message));
                 let mut mailbox = caller.mailbox();
                 if mailbox.calls.remove(call).is_some() {
-                    let message = ResultMessage { request: call.request, details, payload };
-                    let sent = mailbox.send(caller, message, turn);
+                    let sent = match frame {
+                        Some(frame) => mailbox.send_frame(caller, frame, turn),
+                        None => mailbox.send(caller, message, turn),
+                    };
                     answer_too_long(call, &mut mailbox, sent, turn);
                 }
             }

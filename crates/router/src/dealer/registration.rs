@@ -75,7 +75,9 @@ impl Registration {
 
     /// The sessions that answer now, in the order in which they registered.
     pub fn callees(&self) -> Vec<wamp::SessionId> {
-        self.callees.list().iter().map(|callee| callee.peer.id).collect()
+        let mut sessions = Vec::with_capacity(self.callees.len());
+        self.callees.for_each(|callee| sessions.push(callee.peer.id));
+        sessions
     }
 
     /// The order in which `callees` are to be asked, as indexes: the one whose turn it is, then those to fall back on.

@@ -20,7 +20,9 @@ use crate::lock::{read, write};
 use prefix::PrefixTree;
 use wildcard::WildcardTree;
 
-const STRIPES: usize = 16;
+/// How many stripes there are. A table that grows is locked until all that it has is in its new place: with a million
+/// topics that took 10 ms for each of 16 stripes.
+const STRIPES: usize = 128;
 
 /// See the module.
 #[derive(Debug)]

@@ -40,6 +40,7 @@ fn an_answer_too_long_for_its_caller_becomes_an_error() {
     let text = "x".repeat(4096);
     for answer in [
         json!([70, 1, {}, [text]]),
+        json!([70, 1, {}, ["x".repeat(100_000)]]),
         json!([70, 1, {"progress": true}, [text]]),
         json!([8, 68, 1, {}, "com.error", [text]]),
     ] {

@@ -213,6 +213,29 @@ fn what_is_queued_for_a_batched_transport_goes_out_in_order() {
     }
 }
 
+/// BAT-08, SER-01: long results are framed apart from what else waits for the caller, and stay between it.
+#[test]
+fn results_of_any_length_reach_every_caller_in_order() {
+    let mut net = Net::open();
+    let callee = net.join("realm1");
+    net.register(callee, "a.b");
+    for wire in wires() {
+        let caller = join(&mut net, wire);
+        net.stall(caller);
+        let answers = ["short".to_owned(), "long ".repeat(20_000), "short again".to_owned()];
+        let mut requests = Vec::new();
+        for answer in &answers {
+            requests.push(net.call(caller, "a.b", "?"));
+            let invocation = net.invoked(callee);
+            net.answer(callee, invocation, answer);
+        }
+        net.resume(caller);
+        for (request, answer) in requests.into_iter().zip(&answers) {
+            net.expect(caller, json!([50, request, {}, [answer]]));
+        }
+    }
+}
+
 /// MSG-06, the specification's own samples: options are accepted or refused by name, in a whole session.
 #[test]
 fn the_specifications_validation_samples_hold_in_a_session() {
