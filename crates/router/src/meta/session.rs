@@ -25,22 +25,6 @@ pub struct Farewell<'a> {
     pub message: Option<&'a str>,
 }
 
-/// The details that are a session's own and stay as they are.
-const FIXED: &[&str] = &[
-    "realm",
-    "session",
-    "authid",
-    "authrole",
-    "authmethod",
-    "authprovider",
-    "authextra",
-    "serializer",
-    "transport",
-    "resumed",
-    "resumable",
-    "resume_token",
-];
-
 impl MetaApi {
     /// `wamp.session.count`: how many sessions there are, of some authroles or of all.
     ///
@@ -264,7 +248,8 @@ impl MetaApi {
     /// ```
     pub fn session_modify_details(&self, session: SessionId, changes: &Dict) -> Result<(), Rejection> {
         let peer = self.session(session)?;
-        if let Some(fixed) = changes.keys().find(|key| FIXED.contains(key)) {
+        let own = router_details(&self.realm, &peer);
+        if let Some(fixed) = changes.keys().find(|key| own.contains_key(key)) {
             return Err(invalid(format!("{fixed} can't be changed: it is what the router found out itself")));
         }
         let mut holdings = lock(&peer.holdings);
@@ -303,11 +288,16 @@ impl<'a> Authroles<'a> {
 
 /// What is shown of a session: what the router knows, then what was added.
 pub(super) fn session_details(realm: &Realm, peer: &Peer) -> Dict {
-    let mut details = crate::details::session_details(realm.name(), peer, realm.config.show_secrets);
+    let mut details = router_details(realm, peer);
     if let Some(estate) = &lock(&peer.holdings).estate {
         for (key, value) in estate.details.iter() {
             details.insert(key, value.clone());
         }
     }
     details
+}
+
+/// What the router itself knows of a session.
+fn router_details(realm: &Realm, peer: &Peer) -> Dict {
+    crate::details::session_details(realm.name(), peer, realm.config.show_secrets)
 }
