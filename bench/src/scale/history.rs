@@ -87,9 +87,10 @@ impl HistoryBench {
         let began = Instant::now();
         for sequence in 0..count {
             publisher.publish(HISTORY_TOPIC, stamped.with(Stamp { source: 0, sequence }))?;
-            if sequence % 1024 == 1023 {
+            let sent = sequence + 1;
+            if sent.is_multiple_of(1024) {
                 // What is on its way to the router isn't pending yet, but will be.
-                while sequence - health(&mut server)?.written >= PENDING_MAX {
+                while sent.saturating_sub(settled(&mut server)?) >= PENDING_MAX {
                     thread::sleep(GLANCE);
                 }
             }
@@ -176,6 +177,12 @@ fn host(path: &Path) -> Result<Server> {
 
 fn health(server: &mut Server) -> Result<Health> {
     Ok(serde_json::from_str(&server.ask(HEALTH)?)?)
+}
+
+/// How many events the store is done with, one way or the other.
+fn settled(server: &mut Server) -> Result<u64> {
+    let health = health(server)?;
+    Ok(health.written + health.lost)
 }
 
 /// What is asked for.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, MutexGuard, RwLock, Weak};
 
 use wamp::role::{Features, RouterRoles};
@@ -39,6 +40,8 @@ pub struct Realm {
     pub(crate) events: Arc<MetaEvents>,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) store: Arc<dyn Store>,
+    /// The last read of a history failed, and the log says so.
+    pub(crate) history_fails: AtomicBool,
     background: Option<Arc<dyn Background>>,
     readers: Option<Arc<dyn Background>>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -106,6 +109,7 @@ impl Realm {
             events,
             schemas,
             store,
+            history_fails: AtomicBool::new(false),
             background: edges.background.clone(),
             readers: edges.readers.clone(),
             clock,

@@ -4,6 +4,7 @@
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use wamp::message::EventDetails;
 use wamp::value::Dict;
@@ -120,12 +121,18 @@ impl MetaApi {
         }
         let range = self.young_enough(number, query.range.clone());
         match self.realm.store.read(number, &range, &mut visit) {
-            Ok(()) => Ok(found),
+            Ok(()) => {
+                self.realm.history_fails.store(false, Ordering::Relaxed);
+                Ok(found)
+            }
             Err(error @ StoreError::NoSuchPublication(_)) => {
                 Err(Rejection::new(error_uri::INVALID_ARGUMENT).because(error.to_string()))
             }
             Err(StoreError::Unavailable(why)) => {
-                tracing::error!(realm = self.realm.name(), uri = %subscription.uri, why, "event history can't be read");
+                // Once, however often it is asked for.
+                if !self.realm.history_fails.swap(true, Ordering::Relaxed) {
+                    tracing::error!(realm = self.realm.name(), uri = %subscription.uri, why, "event history can't be read");
+                }
                 let why = "the event history can't be read at present; the router's log says why";
                 Err(Rejection::new(error_uri::HISTORY_UNAVAILABLE).because(why))
             }
