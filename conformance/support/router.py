@@ -16,14 +16,18 @@ START_TIMEOUT_S = 30
 
 
 class RouterProcess:
-    """A running router. `port` serves every transport; `log` holds the last lines that it printed."""
+    """A running router. `port` serves every transport; `log` holds the last lines that it printed.
 
-    def __init__(self, *args: str):
+    `ports` are those of all its listeners, in the order of its configuration, which has `listeners` of them.
+    """
+
+    def __init__(self, *args: str, listeners: int = 1):
         binary = os.environ.get("CLOVERLEAF_BIN")
         if not binary or not pathlib.Path(binary).is_file():
             raise RuntimeError("CLOVERLEAF_BIN must name the router's binary; `cargo xtask interop` sets it")
         self.log = collections.deque(maxlen=200)
-        self.port = None
+        self.ports = []
+        self._listeners = listeners
         self._ready = threading.Event()
         self._process = subprocess.Popen(
             [binary, *args],
@@ -35,7 +39,7 @@ class RouterProcess:
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._ready.wait(START_TIMEOUT_S) or self.port is None:
+        if not self._ready.wait(START_TIMEOUT_S) or len(self.ports) < listeners:
             self.stop()
             raise RuntimeError("the router did not get ready; it said:\n" + "".join(self.log))
 
@@ -43,10 +47,16 @@ class RouterProcess:
         for line in self._process.stdout:
             self.log.append(line)
             found = READY.search(line)
-            if found and self.port is None:
-                self.port = int(found.group(1))
-                self._ready.set()
+            if found and len(self.ports) < self._listeners:
+                self.ports.append(int(found.group(1)))
+                if len(self.ports) == self._listeners:
+                    self._ready.set()
         self._ready.set()
+
+    @property
+    def port(self) -> int:
+        """Where its first listener is."""
+        return self.ports[0]
 
     @property
     def url(self) -> str:

@@ -1,41 +1,8 @@
 """Peers that are closed when their test is over."""
 
 import pytest
-from peer import LINKS, Peer, connect
-
-
-class Peers:
-    """Makes peers over one link."""
-
-    def __init__(self, port: int, transport: str, serializer: str):
-        self.port = port
-        self.transport = transport
-        self.serializer = serializer
-        self._open = []
-
-    def connect(self, **options) -> Peer:
-        """A connection without a session."""
-        peer = connect(self.port, self.transport, self.serializer, **options)
-        self._open.append(peer)
-        return peer
-
-    def over(self, transport: str, serializer: str, **options) -> Peer:
-        """A connection over another link."""
-        peer = connect(self.port, transport, serializer, **options)
-        self._open.append(peer)
-        return peer
-
-    def join(self, **details) -> Peer:
-        """A session in `realm1`."""
-        return self.connect().join(**details)
-
-    def join_many(self, count: int) -> list[Peer]:
-        """Several sessions."""
-        return [self.join() for _ in range(count)]
-
-    def close(self):
-        for peer in self._open:
-            peer.close()
+from peer import LINKS
+from peers import Peers
 
 
 @pytest.fixture(params=LINKS, ids="-".join)
@@ -44,6 +11,28 @@ def peers(router, request):
     peers = Peers(router.port, *request.param)
     yield peers
     peers.close()
+
+
+@pytest.fixture(params=LINKS, ids="-".join)
+def meta_peers(node, request):
+    """The same, in a realm that this test has for itself."""
+    peers = Peers(node.port, *request.param, "meta")
+    yield peers
+    peers.close()
+
+
+@pytest.fixture
+def peers_in(node):
+    """Makes peers over one link in any realm of `node.Node`, and closes them all."""
+    made = []
+
+    def make(realm, transport, serializer, role="anonymous"):
+        made.append(Peers(node.port_of(role), transport, serializer, realm))
+        return made[-1]
+
+    yield make
+    for peers in made:
+        peers.close()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import os
 import socket
 import struct
 
-TIMEOUT_S = 5
+# Longer than what the router itself waits for, such as the answer to a GOODBYE, and that on a busy machine.
+TIMEOUT_S = 15
 WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10

@@ -3,6 +3,7 @@
 import copy
 import json
 
+import bjdata
 import cbor2
 import msgpack
 from links import TIMEOUT_S, Closed, RawSocketLink, WebSocketLink
@@ -19,6 +20,7 @@ CODECS = {
     "json": (lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), json.loads),
     "msgpack": (msgpack.packb, lambda octets: msgpack.unpackb(octets, strict_map_key=False)),
     "cbor": (cbor2.dumps, cbor2.loads),
+    "ubjson": (bjdata.dumpb, bjdata.loadb),
 }
 
 # Transport and serializer of each run of a test that isn't about one of them.
@@ -144,6 +146,12 @@ class Peer:
     def call(self, procedure: str, /, *payload, **options) -> int:
         """CALL; the request id."""
         return self.request(CALL, options, procedure, *payload)
+
+    def result(self, procedure: str, /, *payload, **options) -> list:
+        """CALL and RESULT; the positional results."""
+        request = self.call(procedure, *payload, **options)
+        message = self.expect(RESULT, request, {})
+        return message[3] if len(message) > 3 else []
 
     def expect_error(self, kind: int, request: int, uri: str) -> list:
         """An ERROR for that request; its details are always there."""

@@ -93,7 +93,7 @@ impl HistoryBench {
             publisher.publish(HISTORY_TOPIC, &mut stamped, sent..next)?;
             sent = next;
             // What is on its way to the router isn't pending yet, but will be.
-            while sent.saturating_sub(health(&mut server)?.done()) >= PENDING_MAX {
+            while sent.saturating_sub(settled(&mut server)?) >= PENDING_MAX {
                 thread::sleep(GLANCE);
             }
         }
@@ -179,6 +179,12 @@ fn host(path: &Path) -> Result<Server> {
 
 fn health(server: &mut Server) -> Result<Health> {
     Ok(serde_json::from_str(&server.ask(HEALTH)?)?)
+}
+
+/// How many events the store is done with, one way or the other.
+fn settled(server: &mut Server) -> Result<u64> {
+    let health = health(server)?;
+    Ok(health.written + health.lost)
 }
 
 /// What is asked for.

@@ -51,13 +51,6 @@ pub(super) struct Health {
     pub(super) lost: u64,
 }
 
-impl Health {
-    /// Events that don't wait any more.
-    pub(super) const fn done(&self) -> u64 {
-        self.written + self.lost
-    }
-}
-
 /// The history of [`HISTORY_TOPIC`], without bounds.
 pub(super) fn history_config() -> HistoryConfig {
     HistoryConfig {

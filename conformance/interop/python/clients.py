@@ -15,6 +15,7 @@ from autobahn.websocket.compress import (  # noqa: E402
     PerMessageDeflateResponse,
     PerMessageDeflateResponseAccept,
 )
+from autobahn.wamp.exception import ApplicationError  # noqa: E402
 from autobahn.wamp.serializer import create_transport_serializer  # noqa: E402
 from autobahn.wamp.types import ComponentConfig  # noqa: E402
 
@@ -115,22 +116,29 @@ class Events:
 
 
 class Clients:
-    """Makes sessions, and closes them all."""
+    """Makes sessions, and closes them all. Those of `node.Node` may have an authrole of their choice."""
 
-    def __init__(self, router, link: Link):
+    def __init__(self, router, link: Link, realm: str = "realm1"):
         self._router = router
         self._link = link
+        self._realm = realm
         self._open = []
 
-    async def join(self, realm: str = "realm1", link: Link | None = None) -> Client:
+    @property
+    def link(self) -> Link:
+        """How its sessions reach the router."""
+        return self._link
+
+    async def join(self, realm: str | None = None, link: Link | None = None, role: str | None = None) -> Client:
         """Connects and joins; fails with `Refused` if the router says no."""
-        link = link or self._link
+        realm, link = realm or self._realm, link or self._link
+        port = self._router.port_of(role) if role else self._router.port
         loop = asyncio.get_running_loop()
         txaio.config.loop = loop
         client = Client(realm)
         factory = self._websocket(client, link) if link.transport == "websocket" else self._rawsocket(client, link)
         factory.loop = loop
-        transport, _ = await loop.create_connection(factory, "127.0.0.1", self._router.port)
+        transport, _ = await loop.create_connection(factory, "127.0.0.1", port)
         self._open.append((client, transport))
         await asyncio.wait_for(asyncio.shield(client.joined), JOIN_TIMEOUT_S)
         return client
@@ -138,6 +146,13 @@ class Clients:
     async def join_many(self, count: int) -> list[Client]:
         """Several sessions, in order."""
         return [await self.join() for _ in range(count)]
+
+    async def join_alone(self, role: str | None = None) -> Client:
+        """A session in a realm that the sessions of earlier tests have left."""
+        client = await self.join(role=role)
+        while await client.call("wamp.session.count") != 1:
+            await asyncio.sleep(0.005)
+        return client
 
     async def cut(self, client: Client):
         """Ends the client's connection without a word, as a lost network would."""
@@ -173,13 +188,27 @@ class Clients:
         return WampRawSocketClientFactory(lambda: client, serializer=create_transport_serializer(link.serializer))
 
 
+async def refused(answer) -> ApplicationError:
+    """The error that a call, or whatever is awaited, is answered with."""
+    try:
+        result = await asyncio.wait_for(answer, 5)
+    except ApplicationError as error:
+        return error
+    raise AssertionError(f"it was answered with {result!r}")
+
+
+async def error_of(answer) -> str:
+    """The URI of that error, which has a sentence for people with it."""
+    error = await refused(answer)
+    assert len(error.args) == 1 and isinstance(error.args[0], str) and error.args[0], error
+    return error.error
+
+
 async def settled(client: Client, uri: str):
     """Returns when the router has worked off everything that came before, and its answers have arrived.
 
     The call of a procedure that nobody has is answered by the router itself, behind all that it sent before.
     """
-    from autobahn.wamp.exception import ApplicationError
-
     try:
         await client.call(f"{uri}.nobody_has_this")
     except ApplicationError as error:

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use client::{Arguments, Session};
 use serde_json::{Value, json};
-use support::{Directory, Router, Running, cloverleaf, text_of};
+use support::{Directory, Router, Running, cloverleaf, cloverleaf_writing_to, text_of};
 
 fn json_of(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
@@ -240,4 +240,17 @@ fn large_results_are_whole() {
         registered(&router, &["com.example.large", "--command", "head -c 3000000 /dev/zero | tr '\\0' x"]);
     let result = router.client(&["call", "com.example.large"]).ended().succeeded();
     assert_eq!(json_of(&result[0])["args"][0].as_str().map(str::len), Some(3_000_000));
+}
+
+#[test]
+fn what_nobody_reads_is_nothing_to_complain_about() {
+    let router = Router::start();
+    let count = ["session", "count", "--url", &router.url("WebSocket")];
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ended = cloverleaf_writing_to(writer.into(), &count).ended();
+    assert_eq!((ended.status.code(), ended.stderr.is_empty()), (Some(1), true), "{ended:?}");
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let failed = cloverleaf_writing_to(full.into(), &count).ended().failed();
+    assert!(failed.starts_with("cloverleaf: can't write to stdout: No space left"), "{failed}");
 }

@@ -360,6 +360,12 @@ fn what_is_hardly_meant_is_noted() {
              there are: guest",
         ),
         (
+            "realms:\n  - name: a\n    roles: [{name: anonymous}]\n    options: {enable_meta_api: false}\n    \
+             store: {type: memory, event-history: [{uri: com.a}]}\n"
+                .to_owned(),
+            "line 2: realms[0]: no client can read its event history: `enable_meta_api` is false",
+        ),
+        (
             format!("limits:\n  message_bytes_max: 32MiB\ntransports:\n{rawsocket}"),
             "line 2: limits.message_bytes_max: RawSocket has no messages beyond 16 MiB: there it is 16 MiB",
         ),

@@ -182,7 +182,7 @@ fn check_says_what_is_there_and_what_has_no_effect() {
          being cut into chunks"
     );
     assert_eq!(checked.stderr, [expected]);
-    assert_eq!(checked.succeeded(), [format!("{file}: ok (1 realms, 1 transports)")]);
+    assert_eq!(checked.succeeded(), [format!("{file}: ok (1 realm, 1 transport)")]);
 }
 
 #[test]

@@ -248,9 +248,10 @@ fn schemas_that_can_not_be_read_say_file_and_line() {
 #[test]
 fn limits_of_the_meta_api_reach_the_router() {
     let text = "limits: {testaments_max: 1, testaments_bytes_max: 2KiB, details_bytes_max: 3, schemas_max: 4, \
-                schema_bytes_max: 5, history_events_max: 6}\n";
+                schema_bytes_max: 5, schemas_bytes_max: 7, history_events_max: 6}\n";
     let limits = loaded(text).config.workers[0].router.limits;
     assert_eq!((limits.testaments_max, limits.testaments_bytes_max, limits.details_bytes_max), (1, 2048, 3));
+    assert_eq!(limits.schemas_bytes_max, 7);
     assert_eq!((limits.schemas_max, limits.schema_bytes_max, limits.history_events_max), (4, 5, 6));
     let options = realm("    options: {enable_meta_api: false, show_secrets_in_session_details: true}\n");
     let realm = &loaded(&options).config.workers[0].router.realms[0];

@@ -1,99 +1,51 @@
 //! `cloverleaf top`: a snapshot, and the live view in a terminal.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::result_large_err, reason = "it is what procedures of the client answer with")]
 
 mod support;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use client::ApplicationError;
+use client::{Session, Subscription};
+use router::config::{Limits, Permission, RealmConfig};
 use serde_json::json;
 use support::cable::Cable;
-use support::realm::{Realm, value};
+use support::realm::{Realm, open};
 use support::terminal::Terminal;
+use wamp::MatchPolicy;
 
-fn session(id: u64, authid: &str) -> serde_json::Value {
-    json!({"session": id, "authid": authid, "authrole": "user", "authmethod": "ticket", "transport": {}})
-}
-
-fn realm() -> Realm {
-    realm_with_sessions(|| json!([11, 12, 13]))
-}
-
-/// With sessions whose ids may change.
-fn realm_with_sessions(ids: impl Fn() -> serde_json::Value + Send + Sync + 'static) -> Realm {
-    let realm = Realm::start();
-    let subscription =
-        |id: u64, uri: &str| json!({"id": id, "created": "today", "uri": uri, "match": "exact"});
-    let registration =
-        json!({"id": 31, "created": "today", "uri": "com.add", "match": "exact", "invoke": "single"});
-    realm
-        .answers("wamp.session.list", move |_| Ok(value(&ids()).into()))
-        .knows(
-            "wamp.session.get",
-            "wamp.error.no_such_session",
-            &[(11, session(11, "ann")), (13, session(13, "bob")), (14, session(14, "dorothea"))],
-        )
-        .says("wamp.subscription.list", json!({"exact": [21, 22], "prefix": [], "wildcard": []}))
-        .knows(
-            "wamp.subscription.get",
-            "wamp.error.no_such_subscription",
-            &[
-                (21, subscription(21, "com.few")),
-                (22, subscription(22, "com.many")),
-                (23, subscription(23, "com.fresh")),
-            ],
-        )
-        .knows(
-            "wamp.subscription.count_subscribers",
-            "wamp.error.no_such_subscription",
-            &[(21, json!(9)), (22, json!(10)), (23, json!(7654321))],
-        )
-        .knows(
-            "wamp.subscription.list_subscribers",
-            "wamp.error.no_such_subscription",
-            &[(23, json!([4711]))],
-        )
-        .says("wamp.registration.list", json!({"exact": [31], "prefix": [], "wildcard": []}))
-        .knows("wamp.registration.get", "wamp.error.no_such_registration", &[(31, registration)])
-        .says("wamp.registration.count_callees", json!(1));
-    realm
+fn subscribe(realm: &Realm, session: &Session, topic: &str) -> Subscription {
+    realm.wait(async { session.subscribe(topic).await.unwrap() })
 }
 
 #[test]
 fn a_snapshot_is_text_or_one_dictionary() {
-    let realm = realm();
-    let expected = [
-        "sessions       2",
-        "subscriptions  2",
-        "registrations  1",
-        "",
-        "sessions:",
-        "session  authid  authrole  authmethod  transport  peer",
-        "11       ann     user      ticket      -          -",
-        "13       bob     user      ticket      -          -",
-        "",
-        "subscriptions:",
-        "id  match  uri       subscribers  created",
-        "22  exact  com.many           10  today",
-        "21  exact  com.few             9  today",
-        "",
-        "registrations:",
-        "id  match  invoke  uri      callees  created",
-        "31  exact  single  com.add        1  today",
-    ];
-    assert_eq!(realm.prints(&["top", "--once"]), expected);
+    let realm = Realm::start();
+    let (ann, bob) = (realm.join("ann"), realm.join("bob"));
+    let _few = subscribe(&realm, &ann, "com.few");
+    let _many = [&ann, &bob].map(|session| subscribe(&realm, session, "com.many"));
+    let add = realm.wait(async { ann.register("com.add").handler(|_| async { Ok(()) }).await.unwrap() });
+    let printed = realm.prints(&["top", "--once"]);
+    let words: Vec<Vec<&str>> = printed.iter().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(words[..3], [["sessions", "3"], ["subscriptions", "2"], ["registrations", "1"]]);
+    let row = |first: &str| words.iter().position(|row| row.contains(&first)).unwrap();
+    assert_eq!(words[row("ann")][..4], [ann.id().to_string().as_str(), "ann", "user", "ticket"]);
+    assert_eq!(printed[row("com.many") - 2], "subscriptions:");
+    assert_eq!(words[row("com.many")][1..4], ["exact", "com.many", "2"], "many subscribers come first");
+    assert_eq!(words[row("com.many") + 1][1..4], ["exact", "com.few", "1"]);
+    let id = add.id().to_string();
+    assert_eq!(words[row("com.add")][..5], [id.as_str(), "exact", "single", "com.add", "1"]);
+
     let records = realm.records(&["top", "--once"]);
     assert_eq!(records.len(), 1);
-    assert_eq!(records[0]["totals"], json!({"sessions": 2, "subscriptions": 2, "registrations": 1}));
-    assert_eq!(records[0]["sessions"], json!([session(11, "ann"), session(13, "bob")]));
-    assert_eq!(records[0]["subscriptions"][0]["subscribers"], json!(9));
-    assert_eq!(records[0]["registrations"][0]["uri"], json!("com.add"));
+    assert_eq!(records[0]["totals"], json!({"sessions": 3, "subscriptions": 2, "registrations": 1}));
+    let authids = records[0]["sessions"].as_array().unwrap().iter().map(|session| &session["authid"]);
+    assert!(authids.clone().any(|authid| authid == "bob"), "{authids:?}");
+    let subscriptions = records[0]["subscriptions"].as_array().unwrap();
+    assert!(subscriptions.iter().any(|record| record["uri"] == "com.many" && record["subscribers"] == 2));
+    assert_eq!(records[0]["registrations"][0]["uri"], "com.add");
 }
 
 #[test]
 fn without_a_terminal_it_says_what_to_do() {
-    let failed = realm().fails(&["top"]);
+    let failed = Realm::start().fails(&["top"]);
     assert_eq!(
         failed,
         "cloverleaf: top is for a terminal, which stdout isn't; --once prints what it would show"
@@ -102,10 +54,18 @@ fn without_a_terminal_it_says_what_to_do() {
 
 #[test]
 fn a_role_that_may_not_look_learns_what_it_takes() {
-    let realm = Realm::start();
-    realm.answers("wamp.session.list", |_| Err(ApplicationError::new("wamp.error.not_authorized")));
-    let failed = realm.fails(&["top", "--once"]);
-    assert!(failed.ends_with("needs the permission to call wamp.session.list"), "{failed}");
+    let refusing = |uri: &str| {
+        let mut realm = open();
+        realm.roles[0].permissions.push(Permission::deny(uri, MatchPolicy::Exact));
+        Realm::with(RealmConfig { ..realm }, Limits::default())
+    };
+    let failed = refusing("wamp.session.list").fails(&["top", "--once"]);
+    assert!(failed.ends_with("role \"anonymous\" may not call <wamp.session.list>"), "{failed}");
+    let realm = refusing("wamp.session.on_leave");
+    let mut top = watching(&realm);
+    assert_eq!(top.ended(), Some(1));
+    let expected = "to stay current takes the permission to subscribe to wamp.session.on_leave";
+    assert!(top.seen().contains(expected), "{}", top.seen());
 }
 
 /// Switches to the other screen and back.
@@ -116,29 +76,23 @@ fn watching(realm: &Realm) -> Terminal {
     Terminal::start(&["top", "--url", realm.url()])
 }
 
-fn publish(realm: &Realm, topic: &str, args: &[serde_json::Value]) {
-    let publish = realm.session.publish(topic).args(args.iter().map(value)).acknowledge();
-    realm.runtime.block_on(async { publish.await.unwrap() });
-}
-
 #[test]
 fn it_stays_current_until_q() {
-    let realm = realm();
+    let realm = Realm::start();
+    let ann = realm.join("ann");
+    let _many = subscribe(&realm, &ann, "com.many");
     let mut top = watching(&realm);
     top.shows(TAKEN);
-    top.shows("bob");
-    publish(&realm, "wamp.session.on_join", &[session(14, "christopher")]);
+    top.shows("ann");
+    let christopher = realm.join("christopher");
     top.shows("christopher");
     top.types("2");
     top.shows("com.many");
-    let record = json!({"id": 23, "created": "now", "uri": "com.fresh", "match": "prefix"});
-    publish(&realm, "wamp.subscription.on_create", &[json!(14), record]);
+    let _fresh = subscribe(&realm, &christopher, "com.fresh");
     top.shows("com.fresh");
-    publish(&realm, "wamp.subscription.on_subscribe", &[json!(14), json!(23)]);
-    // It is looked at again.
-    top.shows("7654321");
     top.types("/fresh\r\r");
-    top.shows("4711");
+    // Whose subscription it is is asked for.
+    top.shows(&christopher.id().to_string());
     top.types("?");
     top.shows("help");
     top.types("qq");
@@ -148,7 +102,8 @@ fn it_stays_current_until_q() {
 
 #[test]
 fn signals_give_the_terminal_back() {
-    let realm = realm();
+    let realm = Realm::start();
+    let _bob = realm.join("bob");
     for signal in ["TERM", "INT", "HUP"] {
         let mut top = watching(&realm);
         top.shows("bob");
@@ -159,31 +114,33 @@ fn signals_give_the_terminal_back() {
 }
 
 #[test]
-fn sessions_that_leave_without_an_event_are_noticed_by_their_number() {
-    static ARE_KILLED: AtomicBool = AtomicBool::new(false);
-    let realm =
-        realm_with_sessions(
-            || if ARE_KILLED.load(Ordering::Relaxed) { json!([14]) } else { json!([11, 13]) },
-        );
-    realm
-        .answers("wamp.session.count", |_| Ok(if ARE_KILLED.load(Ordering::Relaxed) { 1 } else { 2 }.into()));
+fn when_its_session_is_ended_it_says_so() {
+    let realm = Realm::start();
+    let _bob = realm.join("bob");
     let mut top = watching(&realm);
     top.shows("bob");
-    ARE_KILLED.store(true, Ordering::Relaxed);
-    top.shows("dorothea");
+    realm.prints(&["session", "kill", "--all"]);
+    assert_eq!(top.ended(), Some(1));
+    let said = top.seen().split(GIVEN_BACK).last().unwrap();
+    assert!(
+        said.contains("cloverleaf: the session is over: the router said goodbye: wamp.close.killed"),
+        "{said}"
+    );
 }
 
 #[test]
 fn a_lost_connection_is_made_again_and_all_is_listed_then() {
-    static IS_CUT: AtomicBool = AtomicBool::new(false);
-    let realm =
-        realm_with_sessions(|| if IS_CUT.load(Ordering::Relaxed) { json!([14]) } else { json!([11]) });
+    let realm = Realm::start();
     let address = realm.url().trim_start_matches("ws://").trim_end_matches("/ws");
     let cable = Cable::to(address.parse().unwrap());
+    let _ann = realm.join("ann");
     let mut top = Terminal::start(&["top", "--url", &format!("ws://{}/ws", cable.address)]);
     top.shows("ann");
-    IS_CUT.store(true, Ordering::Relaxed);
-    cable.cut();
+    cable.pull();
+    top.shows("trying again");
+    // Nobody tells it of this.
+    let _dorothea = realm.join("dorothea");
+    cable.plug_in();
     top.shows("dorothea");
     top.types("q");
     assert_eq!(top.ended(), Some(0));

@@ -38,6 +38,8 @@ pub fn in_turn<R>(work: impl FnOnce(&mut Turn<'_>) -> R) -> R {
 /// How many service threads there are, and how much may wait for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServiceOptions {
+    /// What the threads are called, with a number.
+    pub name: &'static str,
     /// How many threads; none at all would be one.
     pub threads: usize,
     /// How many jobs may wait.
@@ -46,7 +48,7 @@ pub struct ServiceOptions {
 
 impl Default for ServiceOptions {
     fn default() -> Self {
-        ServiceOptions { threads: 1, jobs_max: 1024 }
+        ServiceOptions { name: "service", threads: 1, jobs_max: 1024 }
     }
 }
 
@@ -59,7 +61,7 @@ pub struct ServiceThreads {
 }
 
 impl ServiceThreads {
-    /// Starts the threads `service-1`, `service-2` and so on.
+    /// Starts the threads, `service-1`, `service-2` and so on unless they have another name.
     ///
     /// # Errors
     /// The system has no thread for it; then there is none.
@@ -69,7 +71,7 @@ impl ServiceThreads {
         let threads = ServiceThreads { queue: Arc::new(queue) };
         for number in 1..=options.threads.max(1) {
             let queue = Arc::clone(&threads.queue);
-            thread::Builder::new().name(format!("service-{number}")).spawn(move || serve(&queue))?;
+            thread::Builder::new().name(format!("{}-{number}", options.name)).spawn(move || serve(&queue))?;
         }
         Ok(threads)
     }
@@ -166,7 +168,8 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     fn threads(count: usize, jobs_max: usize) -> ServiceThreads {
-        ServiceThreads::start(ServiceOptions { threads: count, jobs_max }).expect("threads")
+        ServiceThreads::start(ServiceOptions { threads: count, jobs_max, ..ServiceOptions::default() })
+            .expect("threads")
     }
 
     fn run(threads: &ServiceThreads, job: impl FnOnce() + Send + 'static) -> bool {

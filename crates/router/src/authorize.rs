@@ -97,8 +97,12 @@ impl Role {
         cache.find(self.number, action, uri, || self.decide(action, uri, MatchPolicy::Exact))
     }
 
-    /// Whether some topic below a pattern that may be subscribed to may not be.
+    /// Whether some topic below a pattern that may be subscribed to may not be. An authorizer has decided about all of the
+    /// pattern, and isn't asked again for each topic; the rules are not in force beside it.
     pub(crate) fn denies_some_topics(&self) -> bool {
+        if self.authorizer.is_some() {
+            return false;
+        }
         self.exact.values().chain(&self.patterns).any(|rule| !rule.allow.subscribe)
             || (!self.default && self.uniform.is_none())
     }

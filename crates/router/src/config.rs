@@ -299,6 +299,9 @@ pub struct Limits {
     pub schemas_max: usize,
     /// The longest declaration, in bytes of JSON.
     pub schema_bytes_max: usize,
+    /// Bytes of JSON of all declarations of a realm together. Those of the configuration and of an earlier process count,
+    /// but are never refused.
+    pub schemas_bytes_max: usize,
     /// The most events that one call of `wamp.subscription.get_events` returns.
     pub history_events_max: usize,
     /// From connecting to WELCOME (SES-21, AUT-12).
@@ -328,6 +331,7 @@ impl Default for Limits {
             details_bytes_max: 64 << 10,
             schemas_max: 10_000,
             schema_bytes_max: 1 << 20,
+            schemas_bytes_max: 32 << 20,
             history_events_max: 10_000,
             handshake_timeout: Duration::from_secs(10),
             goodbye_timeout: Duration::from_secs(5),

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, Weak};
 use std::task::Waker;
 
+use smallvec::SmallVec;
 use wamp::message::HelloDetails;
 use wamp::value::Dict;
 use wamp::{MatchPolicy, SessionId};
@@ -60,16 +61,21 @@ pub struct Decision {
     pub validate: bool,
 }
 
-/// The decisions that a message waited for, in the order in which they are asked for when it is handled once more.
+/// What authorizers said about one message, in the order in which they are asked: when it is handled once more, because it
+/// had to wait for an answer, they are not asked again.
 #[derive(Debug)]
-pub(crate) struct Decided<'d> {
-    answers: std::slice::Iter<'d, Option<Decision>>,
+pub(crate) struct Decided {
+    answers: Answers,
+    used: usize,
     is_repeat: bool,
 }
 
-impl<'d> Decided<'d> {
-    pub(crate) fn new(answers: &'d [Option<Decision>]) -> Self {
-        Decided { answers: answers.iter(), is_repeat: !answers.is_empty() }
+/// Answers of authorizers; `None`: it could not be found out.
+pub(crate) type Answers = SmallVec<[Option<Decision>; 4]>;
+
+impl Decided {
+    pub(crate) fn new(answers: Answers) -> Self {
+        Decided { is_repeat: !answers.is_empty(), used: 0, answers }
     }
 
     /// Whether the message was handled before, up to where it had to wait.
@@ -77,9 +83,21 @@ impl<'d> Decided<'d> {
         self.is_repeat
     }
 
-    /// The next decision, if it is there already; `Some(None)`: it could not be found out.
+    /// The next answer, if it is there already.
     pub(crate) fn next(&mut self) -> Option<Option<Decision>> {
-        self.answers.next().copied()
+        let answer = *self.answers.get(self.used)?;
+        self.used += 1;
+        Some(answer)
+    }
+
+    /// An answer that was given at once: should a later question have to wait, this one is not asked again.
+    pub(crate) fn note(&mut self, decision: Decision) {
+        self.answers.push(Some(decision));
+        self.used = self.answers.len();
+    }
+
+    pub(crate) fn into_answers(self) -> Answers {
+        self.answers
     }
 }
 

@@ -133,7 +133,8 @@ fn extensions(deflate: Option<Deflate>) -> Vec<Dict> {
 fn headers_dict(headers: &HttpHeaders, show_secrets: bool) -> Dict {
     let mut shown = Dict::new();
     for (name, value) in headers.iter() {
-        if !show_secrets && HttpHeaders::is_secret(name) {
+        let value = if show_secrets { value } else { without_secrets(name, value) };
+        if value == REDACTED {
             shown.insert(name, REDACTED);
         } else if let Some(Value::Str(before)) = shown.get_mut(name) {
             before.push_str(", ");
@@ -143,6 +144,19 @@ fn headers_dict(headers: &HttpHeaders, show_secrets: bool) -> Dict {
         }
     }
     shown
+}
+
+/// What of a field is shown to everybody. Some fields that are no secret themselves are used to carry one: the address of
+/// a page has it in its query, and browsers, which can't set other fields, have it among the subprotocols.
+fn without_secrets<'h>(name: &str, value: &'h str) -> &'h str {
+    match name {
+        _ if HttpHeaders::is_secret(name) => REDACTED,
+        "referer" => value.split(['?', '#']).next().unwrap_or_default(),
+        "sec-websocket-protocol" if !value.split(',').all(|offered| offered.trim().starts_with("wamp.")) => {
+            REDACTED
+        }
+        _ => value,
+    }
 }
 
 fn channel_id(tls: Option<&TlsDetails>) -> Dict {
@@ -375,6 +389,10 @@ mod tests {
             "x-csrf-token",
             "client-secret",
             "x-password-hash",
+            "apikey",
+            "x-auth-request-user",
+            "x-session-id",
+            "x-user-credentials",
         ];
         for name in secrets {
             let fields = [(name, "hidden"), ("host", "here")];
@@ -409,5 +427,20 @@ mod tests {
         assert_eq!(received(&fields, false).get("x-one"), Some(&"a, c".into()));
         assert_eq!(received(&fields, false).get("cookie"), Some(&"(redacted)".into()));
         assert_eq!(received(&fields, true).get("cookie"), Some(&"b, d".into()));
+    }
+
+    // MSE-16
+    #[test]
+    fn fields_that_are_used_to_carry_secrets_are_shown_without_them() {
+        let fields = [
+            ("referer", "https://example.com/page?token=s3cret#top"),
+            ("sec-websocket-protocol", "wamp.2.json, bearer.s3cret"),
+        ];
+        let shown = received(&fields, false);
+        assert_eq!(shown.get("referer"), Some(&"https://example.com/page".into()));
+        assert_eq!(shown.get("sec-websocket-protocol"), Some(&REDACTED.into()));
+        assert_eq!(received(&fields, true).get("referer"), Some(&fields[0].1.into()));
+        let plain = received(&[("sec-websocket-protocol", "wamp.2.json,wamp.2.cbor")], false);
+        assert_eq!(plain.get("sec-websocket-protocol"), Some(&"wamp.2.json,wamp.2.cbor".into()));
     }
 }

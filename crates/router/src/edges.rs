@@ -16,13 +16,16 @@ pub struct Edges {
     pub clock: Arc<dyn Clock>,
     /// Who does what would take too long for a thread that routes; `None`: that thread.
     pub background: Option<Arc<dyn Background>>,
+    /// Who reads event history, where a search may go through millions of events, so that nothing else waits for it; `None`:
+    /// who does the rest of what takes long.
+    pub readers: Option<Arc<dyn Background>>,
     /// Where realms, by name, keep history, schemas and retained events. A realm that isn't here keeps them in memory.
     pub stores: HashMap<String, Arc<dyn Store>>,
 }
 
 impl Default for Edges {
     fn default() -> Self {
-        Edges { clock: Arc::new(Stopped), background: None, stores: HashMap::new() }
+        Edges { clock: Arc::new(Stopped), background: None, readers: None, stores: HashMap::new() }
     }
 }
 

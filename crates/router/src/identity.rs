@@ -179,10 +179,9 @@ impl HttpHeaders {
     /// Whether fields of this name, which is given in lower case, prove who somebody is, so that whoever reads them could
     /// pass for that one (MSE-16).
     pub fn is_secret(name: &str) -> bool {
-        const NAMES: [&str; 5] =
-            ["cookie", "set-cookie", "authorization", "proxy-authorization", "x-api-key"];
-        const PARTS: [&str; 3] = ["token", "secret", "password"];
-        NAMES.contains(&name) || PARTS.iter().any(|part| name.contains(part))
+        const PARTS: [&str; 9] =
+            ["cookie", "auth", "token", "secret", "password", "credential", "session", "api-key", "apikey"];
+        PARTS.iter().any(|part| name.contains(part))
     }
 }
 
@@ -205,8 +204,8 @@ pub struct TlsDetails {
     pub alpn: Option<Box<str>>,
     /// The name the client asked for.
     pub server_name: Option<Box<str>>,
-    /// What both ends, and nobody else, know of this one connection: `tls-exporter` of RFC 9266. `None` where the
-    /// connection can't vouch for that.
+    /// What is the same at both ends of this one connection, and nowhere else: `tls-exporter` of RFC 9266. It is no secret.
+    /// `None` where the connection can't vouch for that.
     pub channel_binding: Option<[u8; 32]>,
     /// The client's certificate, if it showed one.
     pub peer_certificate: Option<Box<PeerCertificate>>,

@@ -26,7 +26,7 @@ use wamp::{Payload, SessionId, error_uri};
 use crate::authenticate::Anonymous;
 use crate::authorize::Role;
 use crate::decision::{
-    Asker, Authenticator, Decided, Decision, Exchange, HelloRequest, Outcome, Resolution, Step, Ticket,
+    Answers, Asker, Authenticator, Decided, Exchange, HelloRequest, Outcome, Resolution, Step, Ticket,
     Waiting,
 };
 use crate::identity::{Format, Identity, TransportDetails};
@@ -127,7 +127,7 @@ struct Undecided {
     ticket: u64,
     message: Vec<u8>,
     /// The decisions that it has waited for before.
-    decided: Vec<Option<Decision>>,
+    decided: Answers,
 }
 
 impl Link {
@@ -205,7 +205,7 @@ impl Link {
         if self.deferred.is_some() {
             return self.receive_deferred(message, turn);
         }
-        self.handle(message, &[], turn)
+        self.handle(message, Answers::new(), turn)
     }
 
     /// The transport's framing was broken, or a message was too long: ABORT, and the end.
@@ -329,9 +329,10 @@ impl Link {
     }
 
     /// `decided`: the decisions that the message has waited for.
-    fn handle(&mut self, message: &[u8], decided: &[Option<Decision>], turn: &mut Turn<'_>) -> Flow {
+    fn handle(&mut self, message: &[u8], decided: Answers, turn: &mut Turn<'_>) -> Flow {
+        let mut decided = Decided::new(decided);
         let reaction = match &mut self.state {
-            State::Established(session) => session.handle(message, Decided::new(decided), turn),
+            State::Established(session) => session.handle(message, &mut decided, turn),
             State::Establishing => return self.establish(message, turn),
             State::Authenticating(_) => return self.authenticate(message, turn),
             State::Leaving => return self.leave(message, turn),
@@ -340,7 +341,8 @@ impl Link {
         match reaction {
             Ok(Reaction::Done) => Flow::Continue,
             Ok(Reaction::Wait(ticket)) => {
-                let undecided = Undecided { ticket, message: message.to_vec(), decided: decided.to_vec() };
+                let decided = decided.into_answers();
+                let undecided = Undecided { ticket, message: message.to_vec(), decided };
                 self.defer(Some(undecided), turn.now + DECISION_TIMEOUT);
                 Flow::Pause
             }
@@ -623,7 +625,7 @@ impl Link {
                     "events were dropped for a session"
                 );
             }
-            session.realm.remove(&session.peer, turn);
+            session.realm.leave(&session.peer, turn);
             turn.owner = None;
             tracing::debug!(session = %session.peer.id, realm = session.realm.name(), "session closed");
         }
@@ -650,7 +652,7 @@ impl Link {
                 _ => false,
             };
             if overtakes {
-                return self.handle(message, &[], turn);
+                return self.handle(message, Answers::new(), turn);
             }
         }
         if kind == Some(MessageType::Abort) {
@@ -684,7 +686,7 @@ impl Link {
                 match deferred.message.take() {
                     Some(Undecided { ticket, message, mut decided }) if ticket == number => {
                         decided.push(decision);
-                        self.handle(&message, &decided, turn)
+                        self.handle(&message, decided, turn)
                     }
                     other => {
                         // An answer that came too late, to a question that is settled.
@@ -708,7 +710,7 @@ impl Link {
         let Some(deferred) = self.deferred.take() else { return Flow::Continue };
         let mut behind = deferred.behind;
         while let Some(message) = behind.pop_front() {
-            match self.handle(&message, &[], turn) {
+            match self.handle(&message, Answers::new(), turn) {
                 Flow::Continue => {}
                 flow => {
                     if let Some(deferred) = &mut self.deferred {

@@ -47,6 +47,8 @@ pub struct Peer {
     is_ending: AtomicBool,
     mailbox: Mutex<Mailbox>,
     pub(crate) holdings: Mutex<Holdings>,
+    /// Held by whoever takes the session out of its realm; see [`crate::realm::Realm::remove`].
+    pub(crate) removal: Mutex<()>,
 }
 
 /// What a session subscribed to and registered, and what it leaves behind.
@@ -135,6 +137,7 @@ impl Peer {
             is_ending: AtomicBool::new(false),
             mailbox: Mutex::new(mailbox),
             holdings: Mutex::default(),
+            removal: Mutex::default(),
         }
     }
 

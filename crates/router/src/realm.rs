@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, MutexGuard, RwLock, Weak};
 
 use wamp::role::{Features, RouterRoles};
 use wamp::{MatchPolicy, RegistrationId, SessionId, SubscriptionId, error_uri};
@@ -15,7 +16,7 @@ use crate::decision::Authorizer;
 use crate::edges::{Background, Clock, Edges};
 use crate::history::Memory;
 use crate::identity::{Format, Identity, Origin, TransportDetails};
-use crate::lock::{read, write};
+use crate::lock::{lock, read, try_lock, write};
 use crate::meta::{MetaApi, MetaEvent, MetaEvents, MetaTopic, Procedure, Schemas};
 use crate::outbox::Outbox;
 use crate::peer::{Ending, Peer};
@@ -39,12 +40,18 @@ pub struct Realm {
     pub(crate) events: Arc<MetaEvents>,
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) background: Option<Arc<dyn Background>>,
+    /// The last read of a history failed, and the log says so.
+    pub(crate) history_fails: AtomicBool,
+    background: Option<Arc<dyn Background>>,
+    readers: Option<Arc<dyn Background>>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 /// How many meta events a thread publishes before the rest is left to another one.
 const EVENTS_AT_ONCE: usize = 256;
+
+/// How many may wait before those whose requests make more of them are slowed down.
+const EVENTS_WAITING_MAX: usize = 4096;
 
 impl Realm {
     /// `number` names the realm in caches, and is never used again for another.
@@ -102,7 +109,9 @@ impl Realm {
             events,
             schemas,
             store,
+            history_fails: AtomicBool::new(false),
             background: edges.background.clone(),
+            readers: edges.readers.clone(),
             clock,
         }))
     }
@@ -188,7 +197,8 @@ impl Realm {
         if !peer.end(goodbye) {
             return false;
         }
-        self.remove(peer, turn);
+        // If its own task was faster, this waits until that is done.
+        self.remove(peer, lock(&peer.removal), turn);
         true
     }
 
@@ -269,11 +279,22 @@ impl Realm {
         Ok(())
     }
 
+    /// A session's own task is done with it: whatever is left of it is taken out.
+    pub(crate) fn leave(&self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
+        match try_lock(&peer.removal) {
+            Some(removal) => self.remove(peer, removal, turn),
+            // Somebody kills it and takes out everything, which may take a while and is nothing to wait for here. Only the
+            // calls that this task made in the meantime may escape that one.
+            None => self.dealer.caller_left(peer, turn),
+        }
+    }
+
     /// Takes out all of a session whose mailbox accepts nothing any more: its testaments are published; then its
     /// registrations, invocations, calls and subscriptions end; then it has left (SES-16, PVI-02, TST-11).
     ///
-    /// Whoever kills a session does this, and its own task does it again: each part is taken by one of them.
-    pub(crate) fn remove(&self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
+    /// Whoever kills a session does this, and its own task may want to at the same time. Only one does, so that nobody is
+    /// told that the session has left while another thread still takes out what it held.
+    fn remove(&self, peer: &Arc<Peer>, removal: MutexGuard<'_, ()>, turn: &mut Turn<'_>) {
         let quietly = peer.mailbox().ends_quietly();
         crate::meta::publish_testaments(self, peer, quietly, turn);
         self.dealer.remove_session(peer, turn);
@@ -285,16 +306,25 @@ impl Realm {
                 self.events.note(&[MetaTopic::SessionOnLeave], || MetaEvent::Left(Arc::clone(peer)));
             }
         });
+        drop(removal);
         self.publish_events(turn);
     }
 
-    /// Publishes the meta events that wait. To be called where something may have been noted, without a lock.
+    /// Publishes the meta events that wait, or leaves them to whoever does so already. To be called where something may
+    /// have been noted, without a lock.
     pub(crate) fn publish_events(&self, turn: &mut Turn<'_>) {
+        self.publish_waiting(turn);
+        if self.events.waiting() > EVENTS_WAITING_MAX {
+            turn.pace();
+        }
+    }
+
+    fn publish_waiting(&self, turn: &mut Turn<'_>) {
         while !self.events.drain(EVENTS_AT_ONCE, |event| self.publish_event(&event, turn)) {
             let realm = self.me();
             let rest = Box::new(move |turn: &mut Turn<'_>| realm.publish_events(turn));
             if self.background.as_ref().is_some_and(|background| background.run(rest).is_ok()) {
-                return;
+                break;
             }
         }
     }
@@ -316,6 +346,12 @@ impl Realm {
         }
         let found = Procedure::from_uri(procedure)?;
         self.dealer.best(procedure).is_some_and(|registration| registration.is_service).then_some(found)
+    }
+
+    /// Who answers a procedure in the place of the thread that routes, where it may take long.
+    pub(crate) fn background_for(&self, procedure: Procedure) -> Option<&Arc<dyn Background>> {
+        let readers = self.readers.as_ref().filter(|_| procedure == Procedure::SubscriptionGetEvents);
+        readers.or_else(|| self.background.as_ref().filter(|_| procedure.is_long()))
     }
 
     /// The trust level configured for what a role does at a URI: the best match, as with permissions (TRL-01).
@@ -353,6 +389,7 @@ impl Realm {
             trustlevel: self.trustlevel(procedure, &peer.identity.authrole),
             timeout: self.call_timeout(asked),
             never_forward_timeout: self.config.call_timeout.never_forward,
+            validate: false,
         }
     }
 }

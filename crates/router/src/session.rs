@@ -19,7 +19,7 @@ use wamp::{MatchPolicy, Payload, RequestId, error_uri, uri};
 use crate::authorize::Role;
 use crate::broker::{Broker, Terms};
 use crate::config::RequestIds;
-use crate::dealer::{self, CallTerms};
+use crate::dealer::{self, CallTerms, Dealer};
 use crate::decision::{Action, Asker, AuthorizationRequest, Authorizer, Decided, Decision, Ticket};
 use crate::meta::{self, MetaApi, Prepared, Procedure};
 use crate::peer::Peer;
@@ -44,6 +44,8 @@ pub(crate) struct Session {
     tickets: Cell<u64>,
     /// A limit was reached, and the log says so.
     has_reported_limit: Cell<bool>,
+    /// Held by each call of a meta procedure that waits for another thread, so that they can be counted.
+    waiting: Arc<()>,
 }
 
 /// What a message comes to, besides what lies in mailboxes.
@@ -84,6 +86,12 @@ const OPEN: &str = "in an open session";
 /// How many progressive invocations of a session are remembered beyond their end. Their late parts come soon after.
 const TRANSFERS_MAX: usize = 256;
 
+/// How many calls of meta procedures may wait for other threads, canceled ones included: an eighth of what may wait of all.
+const WAITING_MAX: usize = 128;
+
+/// So many bytes of a payload take about as long to check against a declaration as an event to deliver.
+const CHECKED_BYTES: usize = 64;
+
 /// How many components a wildcard pattern may have: each costs a node in the tree of patterns.
 const PATTERN_COMPONENTS_MAX: usize = 64;
 
@@ -98,6 +106,7 @@ impl Session {
             transfers: VecDeque::new(),
             tickets: Cell::new(0),
             has_reported_limit: Cell::new(false),
+            waiting: Arc::new(()),
         }
     }
 
@@ -108,7 +117,7 @@ impl Session {
     pub(crate) fn handle(
         &mut self,
         bytes: &[u8],
-        mut decided: Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<Reaction, Violation> {
         let message = match Message::decode(self.peer.format.serializer, bytes) {
@@ -139,17 +148,17 @@ impl Session {
         );
         let acknowledged = !matches!(&message, Message::Publish(publish) if !publish.options.acknowledge);
         let result = match message {
-            Message::Publish(publish) => self.publish(publish, &mut decided, turn),
-            Message::Subscribe(subscribe) => self.subscribe(&subscribe, &mut decided, turn),
+            Message::Publish(publish) => self.publish(publish, decided, turn),
+            Message::Subscribe(subscribe) => self.subscribe(&subscribe, decided, turn),
             Message::Unsubscribe(unsubscribe) => {
                 self.realm.broker.unsubscribe(&self.peer, &unsubscribe, turn).map_err(Refusal::from)
             }
-            Message::Call(call) => self.call(call, &mut decided, turn),
+            Message::Call(call) => self.call(call, decided, turn),
             Message::Cancel(cancel) => {
                 self.realm.dealer.cancel(&self.peer, &cancel, turn);
                 Ok(())
             }
-            Message::Register(register) => self.register(&register, &mut decided, turn),
+            Message::Register(register) => self.register(&register, decided, turn),
             Message::Unregister(unregister) => {
                 self.realm.dealer.unregister(&self.peer, &unregister, turn).map_err(Refusal::from)
             }
@@ -242,7 +251,7 @@ impl Session {
     fn publish(
         &self,
         mut publish: Publish<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Publish, ClientRole::Publisher, "publisher")?;
@@ -256,7 +265,7 @@ impl Session {
             ClientRole::Publisher,
         )?;
         let decision = self.authorize(Action::Publish, &publish.topic, MatchPolicy::Exact, decided, turn)?;
-        self.validate(decision, Part::Event, &publish.topic, &publish.payload)?;
+        self.validate(decision, Part::Event, &publish.topic, &publish.payload, turn)?;
         let terms = Terms {
             disclose: self.disclose(decision, disclose_me)?,
             trustlevel: self.realm.trustlevel(&publish.topic, &self.peer.identity.authrole),
@@ -273,7 +282,7 @@ impl Session {
     fn subscribe(
         &self,
         subscribe: &Subscribe<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Subscribe, ClientRole::Subscriber, "subscriber")?;
@@ -289,7 +298,7 @@ impl Session {
     fn register(
         &self,
         register: &Register<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Register, ClientRole::Callee, "callee")?;
@@ -306,7 +315,7 @@ impl Session {
     fn call(
         &mut self,
         mut call: Call<'_>,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         self.require_role(MessageType::Call, ClientRole::Caller, "caller")?;
@@ -343,9 +352,10 @@ impl Session {
             ClientRole::Caller,
         )?;
         let decision = self.authorize(Action::Call, &call.procedure, MatchPolicy::Exact, decided, turn)?;
-        self.validate(decision, Part::Call, &call.procedure, &call.payload)?;
+        self.validate(decision, Part::Call, &call.procedure, &call.payload, turn)?;
         let disclose = self.disclose(decision, call.options.disclose_me)?;
         let terms = self.realm.call_terms(&call.procedure, &self.peer, disclose, call.options.timeout);
+        let terms = CallTerms { validate: decision.validate, ..terms };
         if let Some(procedure) = self.realm.service_procedure(&call.procedure) {
             return self.serve(procedure, &call, terms, decided, turn);
         }
@@ -358,12 +368,16 @@ impl Session {
         procedure: Procedure,
         call: &Call<'_>,
         terms: CallTerms,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<(), Refusal> {
         if call.options.progress || call.options.passthru.ppt_scheme().is_some() {
             let why = "a meta procedure takes one CALL, with arguments that the router can read";
             return Err(Rejection::new(error_uri::FEATURE_NOT_SUPPORTED).because(why).into());
+        }
+        let bytes_max = procedure.arguments_bytes_max(&self.peer.limits);
+        if call.payload.bytes().len() > bytes_max {
+            return Err(Rejection::limit("bytes of arguments of this procedure", bytes_max).into());
         }
         let api = MetaApi::of_session(&self.realm, &self.peer, &self.role);
         let Prepared { needs, work } = meta::prepare(procedure, &call.payload, &api)?;
@@ -371,9 +385,20 @@ impl Session {
             Some((action, uri, policy)) => self.authorize(action, &uri, policy, decided, turn)?,
             None => Decision::default(),
         };
+        let background = self.realm.background_for(procedure);
+        if background.is_some() && Arc::strong_count(&self.waiting) > WAITING_MAX {
+            let what = "calls of this session that wait for the router's threads";
+            return Err(Rejection::limit(what, WAITING_MAX).into());
+        }
+        let waiting = Arc::clone(&self.waiting);
         let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
-        let (realm, call) = (Arc::clone(&self.realm), Arc::clone(&begun));
+        let (realm, call, api) = (Arc::clone(&self.realm), Arc::clone(&begun), api.answering(&begun));
         let serve = move |turn: &mut Turn<'_>| {
+            let _waiting = waiting;
+            // It may have waited; what was canceled meanwhile, or asked by a session that has ended, is not done.
+            if !Dealer::is_pending(&call) {
+                return;
+            }
             // Every call gets an answer, whatever becomes of whoever works at it.
             let done = catch_unwind(AssertUnwindSafe(|| work(&api, decision, turn)));
             let answer = done.unwrap_or_else(|_| {
@@ -385,7 +410,7 @@ impl Session {
             let payload = answer.map(|answer| answer.payload(call.serializer(), &mut buffer));
             realm.dealer.answer_service(&call, payload, turn);
         };
-        let Some(background) = self.realm.background.as_ref().filter(|_| procedure.is_long()) else {
+        let Some(background) = background else {
             serve(turn);
             return Ok(());
         };
@@ -404,8 +429,13 @@ impl Session {
         part: Part,
         uri: &str,
         payload: &Payload<'_>,
+        turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
-        if decision.validate { self.realm.schemas.check(uri, part, payload) } else { Ok(()) }
+        if !decision.validate {
+            return Ok(());
+        }
+        turn.spend(payload.bytes().len() / CHECKED_BYTES);
+        self.realm.schemas.check(uri, part, payload)
     }
 
     fn yielded(&self, mut message: Yield<'_>, turn: &mut Turn<'_>) -> Result<(), Violation> {
@@ -532,7 +562,7 @@ impl Session {
         action: Action,
         uri: &str,
         match_policy: MatchPolicy,
-        decided: &mut Decided<'_>,
+        decided: &mut Decided,
         turn: &mut Turn<'_>,
     ) -> Result<Decision, Refusal> {
         let identity = &self.peer.identity;
@@ -541,7 +571,11 @@ impl Session {
         } else if let Some(authorizer) = self.role.authorizer() {
             match decided.next() {
                 Some(decided) => decided.ok_or_else(undecided)?,
-                None => self.ask(authorizer, action, uri, match_policy)?,
+                None => {
+                    let decision = self.ask(authorizer, action, uri, match_policy)?;
+                    decided.note(decision);
+                    decision
+                }
             }
         } else if match_policy == MatchPolicy::Exact {
             self.role.decide_cached(action, uri, &mut turn.worker.decisions)

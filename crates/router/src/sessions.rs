@@ -58,14 +58,18 @@ impl Sessions {
             return;
         }
         self.count.fetch_sub(1, Ordering::Relaxed);
+        self.one_less(&peer.identity.authrole);
+        then();
+    }
+
+    fn one_less(&self, authrole: &str) {
         let mut by_authrole = lock(&self.by_authrole);
-        if let Some(count) = by_authrole.get_mut(&peer.identity.authrole) {
+        if let Some(count) = by_authrole.get_mut(authrole) {
             *count -= 1;
             if *count == 0 {
-                by_authrole.remove(&peer.identity.authrole);
+                by_authrole.remove(authrole);
             }
         }
-        then();
     }
 
     /// Lets no more in; those that are there are returned.

@@ -77,7 +77,7 @@ impl Turn<'_> {
     }
 
     /// Whether the connection whose input this is should pause for a moment (some 10 ms): a receiver is nearly full
-    /// and would catch up.
+    /// and would catch up, or there are more meta events than can be published.
     pub fn should_pace(&self) -> bool {
         self.pace
     }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use redb::Database;
 
 use crate::error::{Fault, OpenError, unpanicked};
-use crate::medium::{Medium, open_file};
+use crate::medium::Medium;
 use crate::open::builder;
 use crate::tables;
 
@@ -44,7 +44,9 @@ fn create(path: &Path, sync: bool) -> Result<(), OpenError> {
     let unfinished = PathBuf::from(unfinished);
     let mut how = OpenOptions::new();
     how.read(true).write(true).create(true).truncate(true);
-    drop(initialized(&unfinished, open_file(&unfinished, &how, sync)?)?);
+    // Errors speak of the name that people know.
+    let file = how.open(&unfinished).map_err(|error| OpenError::io(path, error))?;
+    drop(initialized(path, Medium::of(file, path, sync)?)?);
     publish(&unfinished, path).map_err(|error| OpenError::io(path, error))?;
     if sync {
         // So that the name outlives a power failure too, where a directory can be synced.

@@ -17,7 +17,7 @@ use crate::create::create_if_missing;
 use crate::error::{Fault, OpenError, unpanicked};
 use crate::lock::{lock, read};
 use crate::medium::{FilePlace, Place};
-use crate::open::{Opened, open};
+use crate::open::{Opened, open_at};
 use crate::options::RedbOptions;
 use crate::read::Reader;
 use crate::tables::{self, RETAINED, SCHEMAS};
@@ -43,14 +43,17 @@ impl Redb {
     /// Blocks: for a moment usually, longer where the file is made smaller because most of it is free. What the file has of
     /// histories that are not among these stays in it.
     ///
+    /// A store that can be read and not written, on a disk that is full or read-only, is opened all the same: it is as if
+    /// the disk had failed a moment later. See [`Store::health`].
+    ///
     /// # Errors
-    /// The file is in use, can't be written, or is not a store that this version knows.
+    /// The file is in use, can't be made or read, or is not a store that this version knows.
     pub fn open(path: &Path, options: &RedbOptions, histories: &[HistoryConfig]) -> Result<Self, OpenError> {
         create_if_missing(path, options.sync)?;
         let place = FilePlace { path: path.to_owned(), sync: options.sync };
-        let mut opened = open(path, place.medium()?, options.cache_bytes, histories)?;
+        let mut opened = open_at(path, &place, options.cache_bytes, histories)?;
         let file_bytes = std::fs::metadata(path).map_or(0, |found| found.len());
-        if opened.others == 0 && compact::looks_mostly_free(file_bytes, &opened.rows) {
+        if opened.is_writable && opened.others == 0 && compact::looks_mostly_free(file_bytes, &opened.rows) {
             compact::compact(path, &mut opened.database)
                 .map_err(|Fault(reason)| OpenError::Unusable { path: path.to_owned(), reason })?;
         }
@@ -66,7 +69,7 @@ impl Redb {
         opened: Opened,
         trim_interval: Duration,
     ) -> Result<Self, OpenError> {
-        let Opened { database, rows, others } = opened;
+        let Opened { database, rows, others, is_writable } = opened;
         if others > 0 {
             tracing::info!(
                 file = %path.display(),
@@ -81,7 +84,7 @@ impl Redb {
             configs: histories.to_vec(),
             trim_interval,
             place,
-            database: RwLock::new(Some(Open { database, is_writable: true })),
+            database: RwLock::new(Some(Open { database, is_writable })),
             buffer: Mutex::new(buffer),
             work: Condvar::new(),
             answered: Condvar::new(),

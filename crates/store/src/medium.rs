@@ -1,7 +1,7 @@
 //! The file below the database: where it is, and whether it is waited for.
 
 use std::fmt::Debug;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::Bound;
 use std::path::{Path, PathBuf};
@@ -40,8 +40,7 @@ impl Place for FilePlace {
 
 pub(crate) fn open_file(path: &Path, how: &OpenOptions, sync: bool) -> Result<Medium, OpenError> {
     let file = how.open(path).map_err(|error| OpenError::io(path, error))?;
-    let backend = FileBackend::new(file).map_err(|error| OpenError::database(path, error))?;
-    Ok(Medium { backend: Box::new(backend), sync })
+    Medium::of(file, path, sync)
 }
 
 /// What redb reads and writes. Without `sync`, only its end is waited for: the order of writes is kept for whoever
@@ -53,6 +52,12 @@ pub(crate) struct Medium {
 }
 
 impl Medium {
+    /// An open file; `path` is what errors call it.
+    pub(crate) fn of(file: File, path: &Path, sync: bool) -> Result<Self, OpenError> {
+        let backend = FileBackend::new(file).map_err(|error| OpenError::database(path, error))?;
+        Ok(Medium { backend: Box::new(backend), sync })
+    }
+
     pub(crate) fn view(path: &Path, below: Box<dyn StorageBackend>) -> Result<Self, OpenError> {
         let view = View::new(below).map_err(|error| OpenError::io(path, error))?;
         Ok(Medium { backend: Box::new(view), sync: true })

@@ -7,7 +7,7 @@ use redb::{Builder, Database, ReadableDatabase};
 use router::config::HistoryConfig;
 
 use crate::error::{Fault, OpenError, unpanicked};
-use crate::medium::Medium;
+use crate::medium::{Medium, Place};
 use crate::tables::{self, FORMAT, Row};
 
 /// A database, checked, and the rows of the histories that are configured.
@@ -17,6 +17,27 @@ pub(crate) struct Opened {
     pub(crate) rows: Vec<Row>,
     /// How many histories it has besides.
     pub(crate) others: usize,
+    /// Otherwise it is a view of what can't be written at present.
+    pub(crate) is_writable: bool,
+}
+
+/// Opens the store at a place; one that can't be written at present as a view of what is in it, since a disk that is full
+/// or read-only must not keep a router from starting.
+pub(crate) fn open_at(
+    path: &Path,
+    place: &dyn Place,
+    cache_bytes: usize,
+    configs: &[HistoryConfig],
+) -> Result<Opened, OpenError> {
+    let error = match place.medium().and_then(|medium| open(path, medium, cache_bytes, configs)) {
+        Err(error @ (OpenError::ReadOnly { .. } | OpenError::Unusable { .. })) => error,
+        opened => return opened,
+    };
+    match place.view().and_then(|view| open(path, view, cache_bytes, configs)) {
+        Ok(opened) => Ok(Opened { is_writable: false, ..opened }),
+        // Why it can't be written says more than why it can't even be read.
+        Err(_) => Err(error),
+    }
 }
 
 pub(crate) fn builder(cache_bytes: usize) -> Builder {
@@ -45,7 +66,7 @@ pub(crate) fn open(
     }
     let unusable = |Fault(reason)| OpenError::Unusable { path: path.to_owned(), reason };
     let (rows, others) = unpanicked(|| rows(&database, configs)).map_err(unusable)?;
-    Ok(Opened { database, rows, others })
+    Ok(Opened { database, rows, others, is_writable: true })
 }
 
 fn rows(database: &Database, configs: &[HistoryConfig]) -> Result<(Vec<Row>, usize), Fault> {

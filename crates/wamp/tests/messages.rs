@@ -170,6 +170,21 @@ fn unknown_attributes_are_passed_over() {
     assert_eq!(through(&hello), json!([1, "r", {"roles": {"caller": {}}}]));
 }
 
+/// FEA-10: reflection is announced in the role; among the features, where some put it, it is understood too.
+#[test]
+fn reflection_stands_in_the_role_itself() {
+    let in_role = json!([2, 9, {"roles": {"broker": {"reflection": true}, "dealer": {
+        "features": {"call_timeout": true}, "reflection": true,
+    }}}]);
+    assert_eq!(through(&in_role), in_role);
+    let among_features = json!([2, 9, {"roles": {"broker": {"features": {"reflection": true}}, "dealer": {
+        "features": {"call_timeout": true, "reflection": true}, "reflection": false,
+    }}}]);
+    assert_eq!(through(&among_features), in_role);
+    let without = json!([2, 9, {"roles": {"broker": {"reflection": false}}}]);
+    assert_eq!(through(&without), json!([2, 9, {"roles": {"broker": {}}}]));
+}
+
 /// MSG-05
 #[test]
 fn names_of_features_are_names_that_the_specification_allows() {

@@ -2,18 +2,38 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 
 const READY = /listening on 127\.0\.0\.1:(\d+)/;
 const START_TIMEOUT_MS = 30_000;
 
-/** Starts a router on a free port. */
-export async function startRouter() {
+const WITHOUT_CONFIG = ['--listen', '127.0.0.1:0', '--realm', 'realm1'];
+
+/** Starts a router on a free port; `config`, if there is one, is what its file says, and has one transport. */
+export async function startRouter(config) {
+    if (!config) {
+        return start(WITHOUT_CONFIG);
+    }
+    const directory = await mkdtemp(join(tmpdir(), 'cloverleaf-js-'));
+    const file = join(directory, 'node.json');
+    await writeFile(file, JSON.stringify(config));
+    try {
+        return await start(['--config', file]);
+    } finally {
+        // The file was read when the router got ready.
+        await rm(directory, { recursive: true });
+    }
+}
+
+async function start(args) {
     const binary = process.env.CLOVERLEAF_BIN;
     if (!binary) {
         throw new Error("CLOVERLEAF_BIN must name the router's binary; `cargo xtask interop` sets it");
     }
-    const child = spawn(binary, ['--listen', '127.0.0.1:0', '--realm', 'realm1'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log = [];
     const port = await new Promise((resolve, reject) => {
         const fail = (why) => reject(new Error(`the router did not get ready (${why}); it said:\n${log.join('\n')}`));

@@ -31,8 +31,14 @@ impl Check {
         if let Err(error) = check_use(&config).and_then(|()| check_parts(config)) {
             bail!("{file}: {error}");
         }
-        output::line(&format!("{file}: ok ({realms} realms, {transports} transports)"))
+        let (realms, transports) = (counted(realms, "realm"), counted(transports, "transport"));
+        output::line(&format!("{file}: ok ({realms}, {transports})"))
     }
+}
+
+/// A number of things by their name in the singular.
+fn counted(count: usize, name: &str) -> String {
+    if count == 1 { format!("1 {name}") } else { format!("{count} {name}s") }
 }
 
 /// A router that nobody can reach, or where there is nothing to reach, is not what a file is for. (A program that

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use wamp::Value;
 use wamp::value::Dict;
 
-use crate::cli::meta::{Described, Kind, Meta};
+use crate::cli::meta::{Described, Kind};
 use crate::cli::session::{Connection, Match};
 use crate::cli::table::{Column, Table};
 use crate::cli::{output, tree};
@@ -146,7 +146,11 @@ impl Action {
         connection.ask(async |meta| match self {
             Action::List(List { session }) => {
                 let ids = meta.entry_ids(kind, session).await?;
-                list(&meta, kind, &ids, style).await
+                let all = match session {
+                    Some(_) => meta.describe_held(kind, &ids).await?,
+                    None => meta.describe_all(kind, &ids).await?,
+                };
+                list(kind, &all, style)
             }
             Action::Get(Get { id }) => {
                 let entry = meta.entry(kind, id).await?;
@@ -157,7 +161,7 @@ impl Action {
                 if ids.is_empty() {
                     bail!("no {} matches {uri}", kind.name());
                 }
-                list(&meta, kind, &ids, style).await
+                list(kind, &meta.describe_all(kind, &ids).await?, style)
             }
             Action::Lookup(Lookup { uri, match_policy }) => {
                 match meta.entry_at(kind, &uri, match_policy.policy()).await? {
@@ -179,12 +183,11 @@ impl Action {
     }
 }
 
-async fn list(meta: &Meta, kind: Kind, ids: &[u64], style: output::Style) -> Result<()> {
-    let all = meta.describe_all(kind, ids).await?;
+fn list(kind: Kind, all: &[Described], style: output::Style) -> Result<()> {
     if style.json {
         return output::lines(all.iter().map(|described| record(kind, described).to_string()));
     }
-    table(kind, &all).print()
+    table(kind, all).print()
 }
 
 /// One for scripts.
@@ -199,7 +202,7 @@ pub(crate) fn table(kind: Kind, all: &[Described]) -> Table {
     let invoke = (kind == Kind::Registration).then_some(("invoke", Column::Text));
     let mut columns = vec![("id", Column::Text), ("match", Column::Text)];
     columns.extend(invoke);
-    columns.extend([("uri", Column::Text), (kind.members(), Column::Count), ("created", Column::Text)]);
+    columns.extend([("uri", Column::Text), (kind.members(), Column::Count), ("created", Column::Cut)]);
     let mut table = Table::new(&columns);
     for Described { entry, members } in all {
         let [policy, invoke, uri, created] =

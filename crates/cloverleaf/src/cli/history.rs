@@ -101,10 +101,7 @@ impl History {
         connection.ask(async |meta| {
             let subscription = meta.entry_at(Kind::Subscription, &uri, match_policy.policy()).await?;
             let Some(subscription) = subscription else {
-                bail!(
-                    "there is no subscription to {uri} (match {}), and so no history of it",
-                    match_policy.name()
-                );
+                bail!("{}", missing(&uri, match_policy));
             };
             let (asked, shown) = orders(reverse, bounds.have_begin());
             let mut bounds = bounds.into_dict();
@@ -125,6 +122,16 @@ impl History {
             table(&events, matches!(match_policy, Match::Prefix | Match::Wildcard)).print()
         })
     }
+}
+
+/// That there is no such history, and how to say what may have been meant.
+fn missing(uri: &str, policy: Match) -> String {
+    let name = policy.name();
+    let hint = match policy {
+        Match::Exact => "; the history of a pattern takes --match prefix or wildcard",
+        Match::Prefix | Match::Wildcard => "",
+    };
+    format!("there is no subscription to {uri} (match {name}), and so no history of it{hint}")
 }
 
 /// The order to ask for, which decides what a limit leaves, and the order to print.

@@ -85,7 +85,10 @@ pub(crate) fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complain(&error.to_string());
+            // `head` has seen enough: that is nothing to complain about.
+            if !output::is_unread(&error) {
+                output::complain(&error.to_string());
+            }
             ExitCode::FAILURE
         }
     }

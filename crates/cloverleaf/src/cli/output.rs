@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
-use anyhow::{Context, Result};
+use anyhow::{Error, Result};
 use clap::Args;
 use client::Arguments;
 use ratatui::crossterm::terminal;
@@ -34,7 +34,16 @@ pub(crate) fn lines(lines: impl IntoIterator<Item = String>) -> Result<()> {
 /// Writes a line to stdout at once.
 pub(crate) fn line(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).context("stdout is closed")
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| {
+        let text = format!("can't write to stdout: {error}");
+        Error::new(error).context(text)
+    })
+}
+
+/// Whether it is all that went wrong that nobody reads stdout any more.
+pub(crate) fn is_unread(error: &Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<io::Error>();
+    cause.is_some_and(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// How wide the terminal is that stdout goes to; `None` where stdout goes elsewhere.

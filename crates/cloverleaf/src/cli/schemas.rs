@@ -38,7 +38,7 @@ enum Action {
     Define {
         /// The URI
         uri: String,
-        /// A file with the declaration, JSON; - for stdin
+        /// A file with the declaration, YAML if its name says so and else JSON; - for stdin
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
@@ -81,14 +81,14 @@ async fn list(meta: &Meta, style: output::Style) -> Result<()> {
         };
         return output::lines(schemas.iter().map(record));
     }
-    let mut table =
-        Table::new(&[("uri", Column::Text), ("type", Column::Text), ("description", Column::Cut)]);
+    let mut table = Table::new(&[("uri", Column::Text), ("type", Column::Text), ("title", Column::Cut)]);
     for (uri, schema) in schemas.iter() {
         let text = |key| {
             let value = schema.as_dict().and_then(|dict| dict.get(key));
             value.and_then(Value::as_str).unwrap_or_default().to_owned()
         };
-        table.row([uri.to_owned(), text("type"), text("description")]);
+        let title = Some(text("title")).filter(|title| !title.is_empty());
+        table.row([uri.to_owned(), text("type"), title.unwrap_or_else(|| text("description"))]);
     }
     table.print()
 }
@@ -116,10 +116,19 @@ fn read(file: &PathBuf) -> Result<Value> {
         fs::read(file).map(|read| bytes = read)
     };
     done.map_err(|error| anyhow!("{name}: {error}"))?;
+    if file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        bytes = json_of_yaml(&bytes).map_err(|error| anyhow!("{name}: not YAML: {error}"))?;
+    }
     let schema = Value::decode(Serializer::Json, bytes.trim_ascii())
         .map_err(|error| anyhow!("{name}: not JSON: {error}"))?;
     match schema {
         Value::Map(_) => Ok(schema),
         other => bail!("{name}: a declaration is a dictionary, not {}", other.kind_name()),
     }
+}
+
+fn json_of_yaml(bytes: &[u8]) -> Result<Vec<u8>> {
+    let text = std::str::from_utf8(bytes)?;
+    let read = serde_saphyr::from_str::<serde_json::Value>(text);
+    Ok(read.map_err(|error| anyhow!("{}", error.without_snippet()))?.to_string().into_bytes())
 }

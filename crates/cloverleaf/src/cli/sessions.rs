@@ -123,8 +123,15 @@ impl List {
 
 /// Sessions for people.
 pub(crate) fn table(sessions: &[SessionDetails]) -> Table {
-    let names = ["session", "authid", "authrole", "authmethod", "transport", "peer"];
-    let mut table = Table::new(&names.map(|name| (name, Column::Text)));
+    // Whoever says nothing about who they are has a long random authid: that, or the peer, is what a terminal can lack.
+    let mut table = Table::new(&[
+        ("session", Column::Text),
+        ("authid", Column::Cut),
+        ("authrole", Column::Text),
+        ("authmethod", Column::Text),
+        ("transport", Column::Text),
+        ("peer", Column::Cut),
+    ]);
     for session in sessions {
         let [authid, authrole, authmethod] =
             ["authid", "authrole", "authmethod"].map(|key| session.text(key).to_owned());

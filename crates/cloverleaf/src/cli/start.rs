@@ -106,8 +106,12 @@ impl Start {
 
     fn load(&self) -> Result<Loaded> {
         if let Some(file) = &self.config {
-            let loaded = Config::load(file)?;
-            check_use(&loaded.config).map_err(|error| anyhow!("{}: {error}", file.display()))?;
+            let mut loaded = Config::load(file)?;
+            let file = file.display();
+            check_use(&loaded.config).map_err(|error| anyhow!("{file}: {error}"))?;
+            for note in &mut loaded.notes {
+                *note = format!("{file}: {note}");
+            }
             return Ok(loaded);
         }
         let realms = self.realm.iter().map(|name| RealmConfig::open(name)).collect();

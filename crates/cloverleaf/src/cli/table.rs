@@ -37,6 +37,16 @@ impl Table {
         Table { columns: columns.to_vec(), rows: Vec::new() }
     }
 
+    /// The same table, in which all text but the first column may be cut.
+    pub(crate) fn cuttable(mut self) -> Self {
+        for (_, column) in self.columns.iter_mut().skip(1) {
+            if *column == Column::Text {
+                *column = Column::Cut;
+            }
+        }
+        self
+    }
+
     /// Adds a row, with a cell for each column.
     pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
         let cell =
@@ -203,6 +213,9 @@ mod tests {
         assert!(lines[1].starts_with("1234567890  xxxxxxxxxxxx"), "{lines:?}");
         assert_eq!(lines[1].matches('…').count(), 2, "{lines:?}");
         assert!(table.lines(None)[1].width() > 160);
+        let ids = Table::new(&[("id", Column::Text), ("n", Column::Count), ("uri", Column::Text)]).cuttable();
+        let columns: Vec<Column> = ids.columns().iter().map(|(_, column)| *column).collect();
+        assert_eq!(columns, [Column::Text, Column::Count, Column::Cut]);
         let narrow = table.lines(Some(5));
         assert!(narrow[1].width() <= 10 + 2 * (CUT_MIN + 2), "{narrow:?}");
     }

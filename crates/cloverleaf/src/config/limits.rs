@@ -49,6 +49,8 @@ section! {
         schemas_max: usize = Limits::default().schemas_max;
         /// The longest declaration, as JSON.
         schema_bytes_max: Bytes = Bytes(Limits::default().schema_bytes_max);
+        /// Bytes of all declarations of a realm together, as JSON.
+        schemas_bytes_max: Bytes = Bytes(Limits::default().schemas_bytes_max);
         /// The most events that one call of `wamp.subscription.get_events` returns.
         history_events_max: usize = Limits::default().history_events_max;
         /// How long a peer may take from connecting to WELCOME.
@@ -93,6 +95,7 @@ impl LimitsSection {
             details_bytes_max: self.details_bytes_max.0,
             schemas_max: self.schemas_max,
             schema_bytes_max: self.schema_bytes_max.0,
+            schemas_bytes_max: self.schemas_bytes_max.0,
             history_events_max: self.history_events_max,
         }
     }

@@ -34,6 +34,7 @@ pub(crate) fn judge(file: &FileSection, item: &Item) -> Result<Vec<String>, Prob
     let mut notes = Vec::new();
     for scope in &scopes {
         scope.note_roles(&mut notes);
+        scope.note_histories(&mut notes);
     }
     note_message_size(file, item, &scopes, &mut notes);
     Ok(notes)
@@ -93,6 +94,15 @@ impl Scope<'_> {
                     known.join(", ")
                 );
                 notes.push(note(&at, &text));
+            }
+        }
+    }
+
+    fn note_histories(&self, notes: &mut Vec<String>) {
+        for (at, realm) in self.placed("realms", self.realms) {
+            let keeps_history = realm.store.as_ref().is_some_and(|store| !store.histories().is_empty());
+            if keeps_history && !realm.options.enable_meta_api {
+                notes.push(note(&at, "no client can read its event history: `enable_meta_api` is false"));
             }
         }
     }

@@ -28,7 +28,7 @@ section! {
     MemoryStoreSection ("Memory store") {
         /// `memory`.
         kind ("type"): StoreKind;
-        /// Events that each history keeps, unless it says how many itself.
+        /// Events that each history keeps, at least 1, unless it says how many itself.
         limit: u64 = LIMIT;
         /// The topics and patterns whose events are kept.
         event_history ("event-history"): Vec<HistorySection> = Vec::new();
@@ -42,9 +42,9 @@ section! {
     RedbStoreSection ("Redb store") {
         /// `redb`.
         kind ("type"): StoreKind;
-        /// The file; it is made if it isn't there. Each realm needs one of its own.
+        /// The file; it is made if it isn't there, and its directory too. Each realm needs one of its own.
         path: String;
-        /// Events that each history keeps, unless it says how many itself.
+        /// Events that each history keeps, at least 1, unless it says how many itself.
         limit: u64 = LIMIT;
         /// The topics and patterns whose events are kept.
         event_history ("event-history"): Vec<HistorySection> = Vec::new();
@@ -71,7 +71,7 @@ section! {
         kind ("type"): StoreKind;
         /// The directory; it is made if it isn't there. Each realm needs one of its own.
         path: String;
-        /// Events that each history keeps, unless it says how many itself.
+        /// Events that each history keeps, at least 1, unless it says how many itself.
         limit: u64 = LIMIT;
         /// The topics and patterns whose events are kept.
         event_history ("event-history"): Vec<HistorySection> = Vec::new();
@@ -97,7 +97,7 @@ section! {
         uri: String;
         /// How `uri` matches.
         match_policy ("match"): MatchPolicy = MatchPolicy::Exact;
-        /// How many events are kept; left out, it is the `limit` of the store.
+        /// How many events are kept, at least 1; left out, it is the `limit` of the store.
         limit: Option<u64> = None;
         /// Bytes of all its events together, with all that they hold besides their payloads.
         max_bytes: Bytes = Bytes(64 << 20);

@@ -103,11 +103,13 @@ impl Node {
             stores: Vec::new(),
             stop,
         };
-        let service = ServiceThreads::start(ServiceOptions::default()).map_err(StartError::Threads)?;
-        let service = Arc::new(service);
+        let threads = |options| ServiceThreads::start(options).map(Arc::new).map_err(StartError::Threads);
+        let service = threads(ServiceOptions::default())?;
+        // A search through a large history may take seconds, and nobody else is to wait for it.
+        let readers = threads(ServiceOptions { name: "history", ..ServiceOptions::default() })?;
         let mut made = Vec::new();
         for worker in config.workers {
-            let edges = node.edges(&worker, &service)?;
+            let edges = node.edges(&worker, &service, &readers)?;
             made.push((Router::with_edges(worker.router, edges)?, worker.id, worker.listeners));
         }
         // Only now the sockets: nobody gets a connection to what isn't going to run.
@@ -132,12 +134,18 @@ impl Node {
     }
 
     /// What the router of a worker is given beside its configuration.
-    fn edges(&mut self, worker: &WorkerConfig, service: &Arc<ServiceThreads>) -> Result<Edges, StartError> {
+    fn edges(
+        &mut self,
+        worker: &WorkerConfig,
+        service: &Arc<ServiceThreads>,
+        readers: &Arc<ServiceThreads>,
+    ) -> Result<Edges, StartError> {
         let stores = stores::open(worker)?;
         self.stores.extend(stores.iter().cloned());
         Ok(Edges {
             clock: Arc::new(SystemClock),
             background: Some(Arc::clone(service) as _),
+            readers: Some(Arc::clone(readers) as _),
             stores: stores.into_iter().map(|(realm, store)| (realm, store as Arc<dyn Store>)).collect(),
         })
     }

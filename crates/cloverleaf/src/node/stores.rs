@@ -38,11 +38,19 @@ fn open_one(router: &RouterConfig, name: &str, config: &StoreConfig) -> Result<R
         cache_bytes: config.cache_bytes,
         clock: Arc::new(SystemClock),
     };
-    Redb::open(&config.path, &options, &realm.history).map_err(|source| StartError::Store {
+    let opened = Redb::open(&config.path, &options, &realm.history);
+    let store = opened.map_err(|source| StartError::Store {
         realm: name.to_owned(),
         path: config.path.clone(),
         source,
-    })
+    })?;
+    tracing::info!(
+        realm = name,
+        histories = realm.history.len(),
+        "opened the store {}",
+        config.path.display()
+    );
+    Ok(store)
 }
 
 /// Writes what waits and closes the files, when `sessions` says that none is left or [`FAREWELL`] is over.

@@ -5,36 +5,49 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Leads connections to a server until they are cut; new ones can be made then.
+/// Leads connections to a server until it is pulled; new ones fail until it is plugged in again.
 pub(crate) struct Cable {
     pub(crate) address: SocketAddr,
-    ends: Arc<Mutex<Vec<TcpStream>>>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    is_pulled: bool,
+    ends: Vec<TcpStream>,
 }
 
 impl Cable {
     pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
-        let ends = Arc::new(Mutex::new(Vec::new()));
-        let connected = Arc::clone(&ends);
+        let state = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
+                let mut state = shared.lock().expect("no thread panics");
+                if state.is_pulled {
+                    continue;
+                }
                 let Ok(server) = TcpStream::connect(server) else { return };
-                connected
-                    .lock()
-                    .expect("no thread panics")
-                    .extend([copy(&client, &server), copy(&server, &client)]);
+                state.ends.extend([copy(&client, &server), copy(&server, &client)]);
             }
         });
-        Cable { address, ends }
+        Cable { address, state }
     }
 
     /// Ends all connections there are.
-    pub(crate) fn cut(&self) {
-        for end in self.ends.lock().expect("no thread panics").drain(..) {
+    pub(crate) fn pull(&self) {
+        let mut state = self.state.lock().expect("no thread panics");
+        state.is_pulled = true;
+        for end in state.ends.drain(..) {
             // It may have ended already.
             let _ = end.shutdown(Shutdown::Both);
         }
+    }
+
+    pub(crate) fn plug_in(&self) {
+        self.state.lock().expect("no thread panics").is_pulled = false;
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses its part of this")]
 
 pub(crate) mod cable;
+pub(crate) mod played;
 pub(crate) mod realm;
 pub(crate) mod terminal;
 

@@ -1,90 +1,68 @@
-//! A realm in a node of the test's own, whose meta procedures answer what the test says.
+//! A realm in a node of the test's own, with sessions that the test opens, and commands that look at it.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-#![allow(clippy::result_large_err, reason = "it is what procedures of the client answer with")]
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
-
-use client::{ApplicationError, Arguments, Invocation, Session};
+use client::Session;
 use cloverleaf::{Config, Node, WorkerConfig};
 use listeners::{Endpoint, ListenerConfig};
-use router::config::{RealmConfig, RouterConfig};
-use serde_json::{Value as Json, json};
+use router::Identity;
+use router::config::{Limits, RealmConfig, RoleConfig, RouterConfig};
+use serde_json::Value as Json;
 use tokio::runtime::Runtime;
 use wamp::{Serializer, Value};
 
-use super::{Running, cloverleaf};
+use super::{PATIENCE, Running, cloverleaf};
 
-/// What a procedure answers: its arguments, or an error.
-pub(crate) type Answer = Result<Arguments, ApplicationError>;
-
-/// What was asked of it: positional and keyword arguments of each call.
-type Asked = Arc<Mutex<Vec<(String, Json)>>>;
-
-/// A node with a realm whose meta procedures answer what the test says.
+/// `realm1` of a node that listens on a free port.
 pub(crate) struct Realm {
-    pub(crate) runtime: Runtime,
-    pub(crate) session: Session,
+    runtime: Runtime,
+    node: Node,
     url: String,
-    asked: Asked,
-    _node: Node,
+}
+
+/// Commands are anonymous there, and sessions of the test are users. Both may do everything.
+pub(crate) fn open() -> RealmConfig {
+    let roles = ["anonymous", "user"].map(RoleConfig::allow_all).to_vec();
+    RealmConfig { roles, ..RealmConfig::closed("realm1") }
 }
 
 impl Realm {
     pub(crate) fn start() -> Self {
+        Realm::with(open(), Limits::default())
+    }
+
+    pub(crate) fn with(realm: RealmConfig, limits: Limits) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let (node, session) = runtime.block_on(async {
-            // Its own meta procedures would be in the way.
-            let realm = RealmConfig { meta_api: false, ..RealmConfig::open("realm1") };
-            let worker = WorkerConfig {
-                router: RouterConfig { realms: vec![realm], ..RouterConfig::default() },
-                listeners: vec![ListenerConfig::new(Endpoint::tcp(([127, 0, 0, 1], 0).into()))],
-                ..WorkerConfig::default()
-            };
-            let node = Node::start(Config { node_id: None, workers: vec![worker] }).await.unwrap();
-            let session = node.session("realm1").await.unwrap();
-            (node, session)
-        });
-        let url = node.addresses()[0].websocket_url().unwrap();
-        Realm { runtime, session, url, asked: Asked::default(), _node: node }
-    }
-
-    /// A procedure and what it answers.
-    pub(crate) fn answers(
-        &self,
-        procedure: &str,
-        answer: impl Fn(&Invocation) -> Answer + Send + Sync + 'static,
-    ) -> &Self {
-        let answer = Arc::new(answer);
-        let (asked, name) = (Arc::clone(&self.asked), procedure.to_owned());
-        let handler = move |call: Invocation| {
-            let (args, kwargs) = (json_value(&Value::List(call.args().to_vec())), call.kwargs().to_string());
-            let kwargs: Json = serde_json::from_str(&kwargs).unwrap();
-            asked.lock().unwrap().push((name.clone(), json!([args, kwargs])));
-            let answer = answer(&call);
-            async move { answer }
+        let worker = WorkerConfig {
+            router: RouterConfig { realms: vec![realm], limits, ..RouterConfig::default() },
+            listeners: vec![ListenerConfig::new(Endpoint::tcp(([127, 0, 0, 1], 0).into()))],
+            ..WorkerConfig::default()
         };
-        self.runtime.block_on(async { self.session.register(procedure).handler(handler).await.unwrap() });
-        self
+        let config = Config { node_id: None, workers: vec![worker] };
+        let node = runtime.block_on(Node::start(config)).unwrap();
+        let url = node.addresses()[0].websocket_url().unwrap();
+        Realm { runtime, node, url }
     }
 
-    /// A procedure that answers always the same.
-    #[expect(clippy::needless_pass_by_value, reason = "answers are written where they are given")]
-    pub(crate) fn says(&self, procedure: &str, answer: Json) -> &Self {
-        let answer = value(&answer);
-        self.answers(procedure, move |_| Ok(Arguments::from(answer.clone())))
+    /// A session of a user.
+    pub(crate) fn join(&self, authid: &str) -> Session {
+        let user = Identity {
+            authid: authid.into(),
+            authrole: "user".into(),
+            authmethod: "ticket".into(),
+            authprovider: "static".into(),
+            authextra: None,
+        };
+        self.wait(self.node.session_as("realm1", user)).unwrap()
     }
 
-    /// A procedure that answers by its first argument, and an error to others.
-    pub(crate) fn knows(&self, procedure: &str, error: &'static str, answers: &[(u64, Json)]) -> &Self {
-        let answers: HashMap<u64, Value> = answers.iter().map(|(id, answer)| (*id, value(answer))).collect();
-        self.answers(procedure, move |call| {
-            let answer = answers.get(&call.arg::<u64>(0)?).cloned();
-            answer
-                .map(Arguments::from)
-                .ok_or_else(|| ApplicationError::with_message(error, "it is not there"))
-        })
+    /// A session of the router's own kind, which nobody sees.
+    pub(crate) fn join_trusted(&self) -> Session {
+        self.wait(self.node.session("realm1")).unwrap()
+    }
+
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("in time") })
     }
 
     pub(crate) fn url(&self) -> &str {
@@ -102,6 +80,12 @@ impl Realm {
         self.command(args).ended().succeeded()
     }
 
+    /// The words of each line that a command prints.
+    pub(crate) fn words(&self, args: &[&str]) -> Vec<Vec<String>> {
+        let words = |line: &String| line.split_whitespace().map(str::to_owned).collect();
+        self.prints(args).iter().map(words).collect()
+    }
+
     /// What a command prints with `--json`.
     pub(crate) fn records(&self, args: &[&str]) -> Vec<Json> {
         let mut all = args.to_vec();
@@ -112,19 +96,8 @@ impl Realm {
     pub(crate) fn fails(&self, args: &[&str]) -> String {
         self.command(args).ended().failed()
     }
-
-    /// What was asked of a procedure the last time.
-    pub(crate) fn last_asked(&self, procedure: &str) -> Json {
-        let asked = self.asked.lock().unwrap();
-        let last = asked.iter().rev().find(|(name, _)| name == procedure);
-        last.unwrap_or_else(|| panic!("{procedure} was not called")).1.clone()
-    }
 }
 
 pub(crate) fn value(json: &Json) -> Value {
     Value::decode(Serializer::Json, json.to_string().as_bytes()).unwrap()
-}
-
-pub(crate) fn json_value(value: &Value) -> Json {
-    serde_json::from_str(&value.to_string()).unwrap()
 }

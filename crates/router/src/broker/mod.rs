@@ -25,6 +25,7 @@ mod subscription;
 mod topics;
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -297,8 +298,27 @@ impl Broker {
         reason: Option<&str>,
         turn: &mut Turn<'_>,
     ) -> bool {
-        let held = lock(&peer.holdings).subscriptions.remove(&subscription);
+        let held = lock(&peer.holdings).subscriptions.get(&subscription).cloned();
         let Some(membership) = held else { return false };
+        let Subscription { uri, match_policy, .. } = &*membership.subscription;
+        // One step: whoever subscribes again meanwhile does so before it or after it, and is told of in that order.
+        self.index.update(uri, *match_policy, |entry| {
+            let is_dismissed = Self::dismiss(&membership, reason, turn);
+            if is_dismissed {
+                self.leave_entry(&membership, entry);
+            }
+            is_dismissed
+        })
+    }
+
+    /// Makes a membership inactive, and tells its session so if it can be told; false if it was inactive already.
+    fn dismiss(membership: &Arc<Membership>, reason: Option<&str>, turn: &mut Turn<'_>) -> bool {
+        let (peer, subscription) = (&membership.peer, membership.subscription.id);
+        if let Entry::Occupied(held) = lock(&peer.holdings).subscriptions.entry(subscription)
+            && Arc::ptr_eq(held.get(), membership)
+        {
+            held.remove();
+        }
         let mut mailbox = peer.mailbox();
         if !membership.active.is_set(&mailbox) {
             return false;
@@ -311,8 +331,6 @@ impl Broker {
                 turn,
             );
         }
-        drop(mailbox);
-        self.leave(&membership);
         true
     }
 
@@ -326,29 +344,32 @@ impl Broker {
     }
 
     fn leave(&self, membership: &Membership) {
-        let subscription = &membership.subscription;
-        let session = membership.peer.id;
-        self.index.update(&subscription.uri, subscription.match_policy, |entry| {
-            if !subscription.members.leave(membership.place) {
-                return;
-            }
-            self.events.note(&[MetaTopic::SubscriptionOnUnsubscribe], || {
-                MetaEvent::Unsubscribed(session, Arc::clone(subscription))
-            });
-            let is_current = entry.as_ref().is_some_and(|current| Arc::ptr_eq(current, subscription));
-            if !is_current || !subscription.members.is_empty() {
-                return;
-            }
-            self.events.note(&[MetaTopic::SubscriptionOnDelete], || {
-                MetaEvent::SubscriptionDeleted(session, Arc::clone(subscription))
-            });
-            // One with a history stays, to be found and to be subscribed to again under the same id (HIS-16).
-            if subscription.history.is_none() {
-                *entry = None;
-                self.by_id.remove(subscription.id);
-                self.events.count_interest(&subscription.uri, subscription.match_policy, false);
-            }
+        let Subscription { uri, match_policy, .. } = &*membership.subscription;
+        self.index.update(uri, *match_policy, |entry| self.leave_entry(membership, entry));
+    }
+
+    /// Takes a member off the roster, if it is still there, and notes what that means.
+    fn leave_entry(&self, membership: &Membership, entry: &mut Option<Arc<Subscription>>) {
+        let (session, subscription) = (membership.peer.id, &membership.subscription);
+        if !subscription.members.leave(membership.place) {
+            return;
+        }
+        self.events.note(&[MetaTopic::SubscriptionOnUnsubscribe], || {
+            MetaEvent::Unsubscribed(session, Arc::clone(subscription))
         });
+        let is_current = entry.as_ref().is_some_and(|current| Arc::ptr_eq(current, subscription));
+        if !is_current || !subscription.members.is_empty() {
+            return;
+        }
+        self.events.note(&[MetaTopic::SubscriptionOnDelete], || {
+            MetaEvent::SubscriptionDeleted(session, Arc::clone(subscription))
+        });
+        // One with a history stays, to be found and to be subscribed to again under the same id (HIS-16).
+        if subscription.history.is_none() {
+            *entry = None;
+            self.by_id.remove(subscription.id);
+            self.events.count_interest(&subscription.uri, subscription.match_policy, false);
+        }
     }
 
     /// The subscription of an id.
@@ -366,10 +387,10 @@ impl Broker {
         self.index.find(uri, policy)
     }
 
-    /// All subscriptions that receive what is published to a topic: the exact one, prefixes from short to long,
-    /// wildcards.
-    pub(crate) fn matching(&self, topic: &str) -> Vec<Arc<Subscription>> {
-        self.index.matching(topic).0
+    /// All subscriptions that receive what is published to a topic, and how much was looked at to find them; see
+    /// [`Index::matching`].
+    pub(crate) fn matching(&self, topic: &str) -> (Vec<Arc<Subscription>>, usize) {
+        self.index.matching(topic)
     }
 
     /// Handles a PUBLISH that is valid and authorized: every receiver's mailbox has the event when this returns, then

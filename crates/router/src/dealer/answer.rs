@@ -167,6 +167,12 @@ impl Dealer {
         Ok(())
     }
 
+    /// Whether somebody still waits for the answer to a call.
+    pub(crate) fn is_pending(call: &Arc<Call>) -> bool {
+        let mut mailbox = call.caller.mailbox();
+        mailbox.is_open() && mailbox.calls.entry(call).is_some()
+    }
+
     /// Answers a call that the router serves itself.
     pub(crate) fn answer_service(
         &self,

@@ -69,7 +69,7 @@ impl Dealer {
     }
 
     /// Nobody waits for this call any more: it leaves its queue, or its callee is told.
-    fn let_go(
+    pub(super) fn let_go(
         &self,
         call: &Arc<Call>,
         assigned: Option<Assigned>,

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use schema::Part;
 use wamp::message::{self, Error, InvocationDetails, MessageType, Passthru};
 use wamp::role::Features;
 use wamp::{Payload, RequestId, error_uri};
@@ -27,6 +28,8 @@ pub(crate) struct CallTerms {
     pub(crate) timeout: Option<u64>,
     /// Timeouts are never handed to callees.
     pub(crate) never_forward_timeout: bool,
+    /// What follows the first CALL has to be as declared too.
+    pub(crate) validate: bool,
 }
 
 /// Why a callee didn't get a call.
@@ -147,6 +150,7 @@ impl Dealer {
             timeout: terms.timeout,
             due: terms.timeout.map(|timeout| turn.now + std::time::Duration::from_millis(timeout)),
             may_forward_timeout: !terms.never_forward_timeout,
+            validate: terms.validate,
             passthru: options.passthru.clone().into_owned(),
         })
     }
@@ -220,6 +224,13 @@ impl Dealer {
             entry.progressed = true;
             (Arc::clone(&entry.call), entry.assigned.clone())
         };
+        if call.validate
+            && let Err(rejection) = self.schemas.check(&message.procedure, Part::Call, &message.payload)
+        {
+            self.finish(&call, &rejection, turn);
+            self.let_go(&call, assigned, message::CancelMode::KillNoWait, error_uri::INVALID_PAYLOAD, turn);
+            return true;
+        }
         let progress = message.options.progress;
         match assigned {
             Some(assigned) if call.registration.queued.load(Ordering::Relaxed) == 0 => {

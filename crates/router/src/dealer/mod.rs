@@ -37,6 +37,7 @@ mod registration;
 mod table;
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use wamp::message::{InvocationPolicy, Register, RegisterOptions, Registered, Unregister, Unregistered};
@@ -55,7 +56,7 @@ use crate::worker::{Cached, Turn};
 pub(crate) use dispatch::{CallTerms, send_rejection};
 pub(crate) use registration::Callee;
 pub use registration::Registration;
-pub(crate) use table::{Calls, Invocations};
+pub(crate) use table::{Call, Calls, Invocations};
 
 /// The registrations of a realm.
 #[derive(Debug)]
@@ -289,7 +290,7 @@ impl Dealer {
     /// Tells callees that their registration was replaced. What they are working at goes on.
     fn tell_dismissed(&self, dismissed: &Dismissed, turn: &mut Turn<'_>) {
         for callee in dismissed.callees.iter() {
-            self.dismiss(callee, Some("wamp.error.unregistered"), turn);
+            Self::dismiss(callee, Some("wamp.error.unregistered"), turn);
         }
         self.close_queue(&dismissed.registration, turn);
     }
@@ -341,19 +342,18 @@ impl Dealer {
         turn: &mut Turn<'_>,
     ) -> bool {
         let held = lock(&peer.holdings).registrations.get(&registration).cloned();
-        let Some(callee) = held else { return false };
-        if !self.dismiss(&callee, reason, turn) {
-            return false;
-        }
-        self.leave(&callee, turn);
-        true
+        held.is_some_and(|callee| self.leave_if(&callee, |turn| Self::dismiss(&callee, reason, turn), turn))
     }
 
     /// Makes a callee inactive, and tells it so if it can be told; false if it was inactive already.
-    fn dismiss(&self, callee: &Arc<Callee>, reason: Option<&str>, turn: &mut Turn<'_>) -> bool {
+    fn dismiss(callee: &Arc<Callee>, reason: Option<&str>, turn: &mut Turn<'_>) -> bool {
         let peer = &callee.peer;
         let registration = callee.registration.id;
-        lock(&peer.holdings).registrations.remove(&registration);
+        if let Entry::Occupied(held) = lock(&peer.holdings).registrations.entry(registration)
+            && Arc::ptr_eq(held.get(), callee)
+        {
+            held.remove();
+        }
         let mut mailbox = peer.mailbox();
         if !callee.active.is_set(&mailbox) {
             return false;
@@ -379,8 +379,22 @@ impl Dealer {
     }
 
     fn leave(&self, callee: &Callee, turn: &mut Turn<'_>) {
+        self.leave_if(callee, |_| true, turn);
+    }
+
+    /// Takes a callee out of its registration if `may_leave` says so, in one step with what that does: whoever registers
+    /// again meanwhile does so before it or after it, and is told of in that order.
+    fn leave_if(
+        &self,
+        callee: &Callee,
+        may_leave: impl FnOnce(&mut Turn<'_>) -> bool,
+        turn: &mut Turn<'_>,
+    ) -> bool {
         let registration = &callee.registration;
-        let is_deleted = self.index.update(&registration.uri, registration.match_policy, |entry| {
+        let left = self.index.update(&registration.uri, registration.match_policy, |entry| {
+            if !may_leave(turn) {
+                return None;
+            }
             let is_empty = self.note_left(callee);
             let is_current = entry.as_ref().is_some_and(|current| Arc::ptr_eq(current, registration));
             let is_deleted = is_current && is_empty;
@@ -388,14 +402,16 @@ impl Dealer {
                 *entry = None;
                 self.by_id.remove(registration.id);
             }
-            is_deleted
+            Some(is_deleted)
         });
+        let Some(is_deleted) = left else { return false };
         if is_deleted {
             self.close_queue(registration, turn);
         } else {
             // Those who wait for this one wait for the others now, or for nobody.
             self.drain_queue(registration, turn);
         }
+        true
     }
 
     /// The registration of an id.

@@ -38,6 +38,8 @@ pub(crate) struct Call {
     pub(super) due: Option<Millis>,
     /// The realm lets callees see to timeouts themselves.
     pub(super) may_forward_timeout: bool,
+    /// What follows the first CALL has to be as declared too.
+    pub(super) validate: bool,
     pub(super) passthru: Passthru<'static>,
 }
 

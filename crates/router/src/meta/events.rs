@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use schema::Declaration;
 use wamp::{MatchPolicy, SessionId, Value};
 
 use crate::broker::Subscription;
@@ -99,7 +100,7 @@ pub(crate) enum MetaEvent {
     /// It has lost its last one.
     RegistrationDeleted(SessionId, Arc<Registration>),
     /// With the declaration, and whether there was none before.
-    Defined(Arc<str>, Arc<Value>, bool),
+    Defined(Arc<str>, Arc<Declaration>, bool),
     Undefined(Arc<str>),
 }
 
@@ -149,7 +150,7 @@ impl MetaEvent {
                 vec![session.value().into(), registration.id.value().into()]
             }
             MetaEvent::Defined(uri, declaration, is_new) => {
-                vec![(&**uri).into(), Value::clone(declaration), (*is_new).into()]
+                vec![(&**uri).into(), declaration.document().clone(), (*is_new).into()]
             }
             MetaEvent::Undefined(uri) => vec![(&**uri).into()],
         };
@@ -230,15 +231,15 @@ impl MetaEvents {
         self.interest.is_there(topic)
     }
 
-    /// Whether there is something to publish.
-    pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Acquire) > 0
+    /// How many events are to be published.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
     }
 
     /// Has `publish` publish what waits, in order, until nothing does, or `limit` events were published; false if more
     /// are left. Only one thread does so at a time; what others note meanwhile is published by that one.
     pub(crate) fn drain(&self, limit: usize, mut publish: impl FnMut(MetaEvent)) -> bool {
-        if !self.is_waiting() {
+        if self.waiting() == 0 {
             return true;
         }
         let mut queue = lock(&self.queue);
@@ -362,7 +363,7 @@ mod tests {
         let off = MetaEvents::new(false);
         off.count_interest("", MatchPolicy::Prefix, true);
         off.note(SCHEMA_ON_UNDEFINE, made);
-        assert!(!events.is_waiting() && !off.is_waiting());
+        assert_eq!((events.waiting(), off.waiting()), (0, 0));
     }
 
     #[test]
@@ -384,10 +385,10 @@ mod tests {
             seen.push(uri.to_string());
         });
         assert_eq!(seen, ["one", "two"]);
-        assert!(done && !events.is_waiting());
+        assert!(done && events.waiting() == 0);
         note("three");
         note("four");
-        assert!(!events.drain(1, drop) && events.is_waiting(), "there is more to come");
-        assert!(events.drain(10, drop) && !events.is_waiting());
+        assert!(!events.drain(1, drop) && events.waiting() == 1, "there is more to come");
+        assert!(events.drain(10, drop) && events.waiting() == 0);
     }
 }

@@ -4,6 +4,7 @@
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use wamp::message::EventDetails;
 use wamp::value::Dict;
@@ -50,10 +51,14 @@ pub struct HistoryEvent {
 /// The most bytes of events that one call returns.
 const BYTES_MAX: usize = 8 << 20;
 
+/// After how many events it is asked whether anybody still waits for them.
+const ASK_INTERVAL: u64 = 256;
+
 impl MetaApi {
     /// `wamp.subscription.get_events`: events of a subscription with a history.
     ///
-    /// A session gets those that it might have received. This may read from a disk.
+    /// A session gets those that it might have received. This may read from a disk, and ends early when it is done for a
+    /// call that was canceled, timed out, or whose caller has left.
     ///
     /// # Errors
     /// `wamp.error.no_such_subscription`; `wamp.error.not_authorized`; `wamp.error.history_unavailable`, where the
@@ -92,8 +97,13 @@ impl MetaApi {
         let most = max.min(self.realm.limits.history_events_max);
         let access = self.access(&subscription);
         let mut found = History::default();
-        let mut bytes = 0;
+        let (mut bytes, mut seen) = (0, 0u64);
         let mut visit = |event: &StoredEvent| {
+            // Filters may pass nothing of millions of events: nobody else has to wait until that is found out.
+            seen += 1;
+            if seen.is_multiple_of(ASK_INTERVAL) && !self.is_awaited() {
+                return ControlFlow::Break(());
+            }
             if !access.may_have(event, query.topic.as_deref()) {
                 return ControlFlow::Continue(());
             }
@@ -111,12 +121,18 @@ impl MetaApi {
         }
         let range = self.young_enough(number, query.range.clone());
         match self.realm.store.read(number, &range, &mut visit) {
-            Ok(()) => Ok(found),
+            Ok(()) => {
+                self.realm.history_fails.store(false, Ordering::Relaxed);
+                Ok(found)
+            }
             Err(error @ StoreError::NoSuchPublication(_)) => {
                 Err(Rejection::new(error_uri::INVALID_ARGUMENT).because(error.to_string()))
             }
             Err(StoreError::Unavailable(why)) => {
-                tracing::error!(realm = self.realm.name(), uri = %subscription.uri, why, "event history can't be read");
+                // Once, however often it is asked for.
+                if !self.realm.history_fails.swap(true, Ordering::Relaxed) {
+                    tracing::error!(realm = self.realm.name(), uri = %subscription.uri, why, "event history can't be read");
+                }
                 let why = "the event history can't be read at present; the router's log says why";
                 Err(Rejection::new(error_uri::HISTORY_UNAVAILABLE).because(why))
             }

@@ -44,6 +44,7 @@ use wamp::SessionId;
 use wamp::uri::UriCheck;
 
 use crate::authorize::Role;
+use crate::dealer::{Call, Dealer};
 use crate::peer::Peer;
 use crate::realm::Realm;
 use crate::rejection::Rejection;
@@ -68,6 +69,8 @@ pub(crate) use testament::{Testaments, publish_testaments};
 pub struct MetaApi {
     realm: Arc<Realm>,
     viewer: Viewer,
+    /// The call that is answered, so that what takes long can end with it.
+    call: Option<Arc<Call>>,
 }
 
 /// Who looks.
@@ -114,11 +117,22 @@ impl fmt::Debug for MetaApi {
 
 impl MetaApi {
     pub(crate) fn of_router(realm: Arc<Realm>) -> Self {
-        MetaApi { realm, viewer: Viewer::Router }
+        MetaApi { realm, viewer: Viewer::Router, call: None }
     }
 
     pub(crate) fn of_session(realm: &Arc<Realm>, peer: &Arc<Peer>, role: &Arc<Role>) -> Self {
-        MetaApi { realm: Arc::clone(realm), viewer: Viewer::Session(Arc::clone(peer), Arc::clone(role)) }
+        let viewer = Viewer::Session(Arc::clone(peer), Arc::clone(role));
+        MetaApi { realm: Arc::clone(realm), viewer, call: None }
+    }
+
+    /// The same, at work for this call.
+    pub(crate) fn answering(self, call: &Arc<Call>) -> Self {
+        MetaApi { call: Some(Arc::clone(call)), ..self }
+    }
+
+    /// Whether somebody still waits for what this is at work for.
+    fn is_awaited(&self) -> bool {
+        self.call.as_ref().is_none_or(Dealer::is_pending)
     }
 
     /// The session that looks, if it is one.

@@ -1,5 +1,7 @@
 //! The procedures of the meta API.
 
+use crate::config::Limits;
+
 macro_rules! procedures {
     ($($(#[$doc:meta])* $name:ident = $uri:literal;)*) => {
         /// A procedure that the service session answers.
@@ -103,7 +105,24 @@ procedures! {
     ReflectionErrorDescribe = "wamp.reflection.error.describe";
 }
 
+/// Bytes of arguments that any procedure takes: what is read from them takes many times as much memory, and waits with
+/// the call for a thread.
+const ARGUMENTS_BYTES_MAX: usize = 64 << 10;
+
 impl Procedure {
+    /// The most bytes of arguments that a call of it may bring.
+    ///
+    /// What has a bound of its own, in another encoding, may be several times as long here.
+    pub(crate) const fn arguments_bytes_max(self, limits: &Limits) -> usize {
+        let content = match self {
+            Procedure::SchemaDefine | Procedure::ReflectDefine => limits.schema_bytes_max,
+            Procedure::SessionAddTestament => limits.testaments_bytes_max,
+            Procedure::SessionModifyDetails => limits.details_bytes_max,
+            _ => 0,
+        };
+        ARGUMENTS_BYTES_MAX.saturating_add(content.saturating_mul(4))
+    }
+
     /// Whether it may look at more than a thread that routes has time for.
     pub(crate) const fn is_long(self) -> bool {
         matches!(

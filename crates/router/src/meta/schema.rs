@@ -25,10 +25,27 @@ use crate::worker::Turn;
 /// The declarations of a realm.
 #[derive(Debug)]
 pub struct Schemas {
-    declarations: RwLock<BTreeMap<Arc<str>, Arc<Declaration>>>,
+    declarations: RwLock<Declarations>,
     store: Arc<dyn Store>,
+    /// How many there may be, and their bytes together.
     declarations_max: usize,
+    all_bytes_max: usize,
+    /// Bytes of one.
     bytes_max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Declarations {
+    by_uri: BTreeMap<Arc<str>, Declared>,
+    /// Of all together.
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Declared {
+    declaration: Arc<Declaration>,
+    /// What it counts against the bounds: its length as JSON.
+    bytes: usize,
 }
 
 impl Schemas {
@@ -39,10 +56,12 @@ impl Schemas {
         store: Arc<dyn Store>,
         restored: &Restored,
     ) -> Result<Self, ConfigError> {
-        let mut declarations = BTreeMap::new();
+        let mut declarations = Declarations::default();
         for (uri, bytes) in &restored.schemas {
             match Declaration::from_json(bytes) {
-                Ok(declaration) => drop(declarations.insert(Arc::from(uri.as_str()), Arc::new(declaration))),
+                Ok(declaration) => {
+                    declarations.insert(uri.as_str().into(), Arc::new(declaration), bytes.len());
+                }
                 Err(error) => {
                     tracing::warn!(realm = config.name, uri, %error, "a declaration in the store is left out");
                 }
@@ -55,11 +74,17 @@ impl Schemas {
                 error: error.to_string(),
             })?;
             for (uri, declaration) in catalog {
-                declarations.insert(Arc::from(uri), Arc::new(declaration));
+                let bytes = declaration.to_json().len();
+                declarations.insert(uri.into(), Arc::new(declaration), bytes);
             }
         }
-        let (declarations_max, bytes_max) = (limits.schemas_max, limits.schema_bytes_max);
-        Ok(Schemas { declarations: RwLock::new(declarations), store, declarations_max, bytes_max })
+        Ok(Schemas {
+            declarations: RwLock::new(declarations),
+            store,
+            declarations_max: limits.schemas_max,
+            all_bytes_max: limits.schemas_bytes_max,
+            bytes_max: limits.schema_bytes_max,
+        })
     }
 
     /// Checks a payload against the declaration of a URI, if there is one.
@@ -75,11 +100,17 @@ impl Schemas {
             },
             Err(error) => error.to_string(),
         };
-        Err(Rejection::new(error_uri::INVALID_PAYLOAD).because(format!("<{uri}>: {fault}")))
+        // Callers get these, and would look for the fault in what they sent.
+        let whose = match part {
+            Part::Result => "result of ",
+            Part::Progress => "progressive result of ",
+            Part::Event | Part::Call | Part::Error => "",
+        };
+        Err(Rejection::new(error_uri::INVALID_PAYLOAD).because(format!("{whose}<{uri}>: {fault}")))
     }
 
     fn find(&self, uri: &str) -> Option<Arc<Declaration>> {
-        read(&self.declarations).get(uri).cloned()
+        read(&self.declarations).by_uri.get(uri).map(|declared| Arc::clone(&declared.declaration))
     }
 
     /// Puts a declaration in the place of what was there; `None` takes that away. See [`MetaApi::schema_define`].
@@ -90,11 +121,13 @@ impl Schemas {
         events: &MetaEvents,
     ) -> Result<Option<bool>, Rejection> {
         let key: Arc<str> = uri.into();
+        // What takes long for a large one is not done under the lock, where payloads to be checked wait.
+        let json = declaration.as_ref().map(Declaration::to_json);
         let mut declarations = write(&self.declarations);
-        let before = declarations.get(uri);
-        match (before, declaration) {
+        let before = declarations.by_uri.get(uri);
+        match (before, declaration.zip(json)) {
             (None, None) => Ok(None),
-            (Some(before), Some(declaration)) if **before == declaration => Ok(None),
+            (Some(before), Some((declaration, _))) if *before.declaration == declaration => Ok(None),
             (Some(_), None) => {
                 declarations.remove(uri);
                 self.store.keep_schema(uri, None);
@@ -102,18 +135,20 @@ impl Schemas {
                 events.note(topics, || MetaEvent::Undefined(key));
                 Ok(Some(false))
             }
-            (before, Some(declaration)) => {
-                let is_new = before.is_none();
-                if is_new && declarations.len() >= self.declarations_max {
+            (before, Some((declaration, json))) => {
+                let (is_new, freed) = (before.is_none(), before.map_or(0, |before| before.bytes));
+                if is_new && declarations.by_uri.len() >= self.declarations_max {
                     return Err(Rejection::limit("declarations of this realm", self.declarations_max));
                 }
+                // What the configuration brought may be more; even then one may be made smaller.
+                if json.len() > freed && declarations.bytes - freed + json.len() > self.all_bytes_max {
+                    return Err(Rejection::limit("bytes of declarations of this realm", self.all_bytes_max));
+                }
                 let declaration = Arc::new(declaration);
-                declarations.insert(Arc::clone(&key), Arc::clone(&declaration));
-                self.store.keep_schema(uri, Some(declaration.to_json()));
+                declarations.insert(Arc::clone(&key), Arc::clone(&declaration), json.len());
+                self.store.keep_schema(uri, Some(json));
                 let topics = &[MetaTopic::SchemaOnDefine, MetaTopic::ReflectOnDefine];
-                events.note(topics, || {
-                    MetaEvent::Defined(key, Arc::new(declaration.document().clone()), is_new)
-                });
+                events.note(topics, || MetaEvent::Defined(key, declaration, is_new));
                 Ok(Some(is_new))
             }
         }
@@ -121,7 +156,22 @@ impl Schemas {
 
     fn all(&self) -> Vec<(Arc<str>, Arc<Declaration>)> {
         let declarations = read(&self.declarations);
-        declarations.iter().map(|(uri, declaration)| (Arc::clone(uri), Arc::clone(declaration))).collect()
+        let all = declarations.by_uri.iter();
+        all.map(|(uri, declared)| (Arc::clone(uri), Arc::clone(&declared.declaration))).collect()
+    }
+}
+
+impl Declarations {
+    fn insert(&mut self, uri: Arc<str>, declaration: Arc<Declaration>, bytes: usize) {
+        self.remove(&uri);
+        self.bytes += bytes;
+        self.by_uri.insert(uri, Declared { declaration, bytes });
+    }
+
+    fn remove(&mut self, uri: &str) {
+        if let Some(gone) = self.by_uri.remove(uri) {
+            self.bytes -= gone.bytes;
+        }
     }
 }
 
@@ -155,7 +205,7 @@ impl MetaApi {
         declaration: Option<Value>,
         turn: &mut Turn<'_>,
     ) -> Result<Option<bool>, Rejection> {
-        if !UriCheck::Loose.is_valid(uri) {
+        if uri.len() > self.realm.limits.uri_bytes_max || !UriCheck::Loose.is_valid(uri) {
             return Err(Rejection::invalid_uri(uri, "a fully qualified URI"));
         }
         if wamp::uri::is_reserved(uri) && !self.sees_all() {

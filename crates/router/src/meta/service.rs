@@ -236,8 +236,9 @@ fn subscription_lookup(given: &mut Arguments) -> Result<Prepared, Rejection> {
 
 fn subscription_match(given: &mut Arguments) -> Result<Prepared, Rejection> {
     let topic = given.required(&["topic", "uri"], A_URI, arguments::text)?;
-    free(move |api, _| {
-        let found = api.subscription_match(&topic);
+    free(move |api, turn| {
+        let (found, work) = api.subscriptions_matching(&topic);
+        turn.spend(work);
         if found.is_empty() {
             return Ok(Answer::One(Value::Null));
         }
@@ -423,7 +424,10 @@ fn lookup(given: &mut Arguments, name: &'static str) -> Result<(String, MatchPol
         (None | Some(Value::Null), None) => return Ok((uri, MatchPolicy::Exact)),
         (None | Some(Value::Null), Some(policy)) => policy,
         (Some(Value::Str(policy)), _) => policy.clone(),
-        (Some(other), _) => return Err(invalid(format!("options.match is {other}, expected {POLICIES}"))),
+        (Some(other), _) => {
+            let shown: String = other.to_string().chars().take(64).collect();
+            return Err(invalid(format!("options.match is {shown}, expected {POLICIES}")));
+        }
     };
     let shown: String = policy.chars().take(64).collect();
     let found = MatchPolicy::from_name(&policy);

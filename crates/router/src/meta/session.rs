@@ -2,6 +2,7 @@
 //!
 //! Spec: advanced profile, "Session Meta API" (MSE-05 to MSE-18).
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use wamp::value::Dict;
@@ -24,22 +25,6 @@ pub struct Farewell<'a> {
     pub message: Option<&'a str>,
 }
 
-/// The details that are a session's own and stay as they are.
-const FIXED: &[&str] = &[
-    "realm",
-    "session",
-    "authid",
-    "authrole",
-    "authmethod",
-    "authprovider",
-    "authextra",
-    "serializer",
-    "transport",
-    "resumed",
-    "resumable",
-    "resume_token",
-];
-
 impl MetaApi {
     /// `wamp.session.count`: how many sessions there are, of some authroles or of all.
     ///
@@ -55,11 +40,11 @@ impl MetaApi {
     /// assert_eq!(api.session_count(Some(&["anonymous".to_owned()])), 1);
     /// ```
     pub fn session_count(&self, authroles: Option<&[String]>) -> usize {
-        let sees_all = self.sees_all();
+        let (sees_all, wanted) = (self.sees_all(), Authroles::new(authroles));
         let of_clients = self.realm.sessions.count_by_authrole(|authrole| {
-            (sees_all || authrole != crate::identity::TRUSTED) && is_among(authrole, authroles)
+            (sees_all || authrole != crate::identity::TRUSTED) && wanted.have(authrole)
         });
-        of_clients + usize::from(sees_all && is_among(crate::identity::TRUSTED, authroles))
+        of_clients + usize::from(sees_all && wanted.have(crate::identity::TRUSTED))
     }
 
     /// `wamp.session.list`: the ids of all sessions, or of those of some authroles, in no particular order.
@@ -72,9 +57,10 @@ impl MetaApi {
     /// assert_eq!(api.session_list(Some(&["anonymous".to_owned()])), [net.session_id(client)]);
     /// ```
     pub fn session_list(&self, authroles: Option<&[String]>) -> Vec<SessionId> {
+        let wanted = Authroles::new(authroles);
         let mut ids = Vec::with_capacity(self.realm.session_count() + 1);
         let mut list = |peer: &Arc<Peer>| {
-            if self.may_see_session(peer) && is_among(&peer.identity.authrole, authroles) {
+            if self.may_see_session(peer) && wanted.have(&peer.identity.authrole) {
                 ids.push(peer.id);
             }
         };
@@ -137,6 +123,8 @@ impl MetaApi {
         if !self.realm.end(&peer, farewell.reason, farewell.message, false, turn) {
             return Err(no_such_session(session));
         }
+        tracing::info!(realm = self.realm.name(), by = self.own_session().map(SessionId::value),
+            session = session.value(), authid = %peer.identity.authid, reason = farewell.reason, "session killed");
         Ok(())
     }
 
@@ -228,7 +216,15 @@ impl MetaApi {
             let Farewell { reason, message } = farewell;
             self.realm.end(peer, reason, message, quietly, turn).then_some(peer.id)
         };
-        Ok(victims.iter().filter_map(end).collect())
+        let killed: Vec<SessionId> = victims.iter().filter_map(end).collect();
+        tracing::info!(
+            realm = self.realm.name(),
+            by = own.map(SessionId::value),
+            killed = killed.len(),
+            reason = farewell.reason,
+            "sessions killed"
+        );
+        Ok(killed)
     }
 
     /// `wamp.session.modify_details`: puts entries beside the details of a session; null takes one away again. They come
@@ -252,7 +248,8 @@ impl MetaApi {
     /// ```
     pub fn session_modify_details(&self, session: SessionId, changes: &Dict) -> Result<(), Rejection> {
         let peer = self.session(session)?;
-        if let Some(fixed) = changes.keys().find(|key| FIXED.contains(key)) {
+        let own = router_details(&self.realm, &peer);
+        if let Some(fixed) = changes.keys().find(|key| own.contains_key(key)) {
             return Err(invalid(format!("{fixed} can't be changed: it is what the router found out itself")));
         }
         let mut holdings = lock(&peer.holdings);
@@ -276,17 +273,31 @@ impl MetaApi {
     }
 }
 
-fn is_among(authrole: &str, authroles: Option<&[String]>) -> bool {
-    authroles.is_none_or(|authroles| authroles.iter().any(|wanted| wanted == authrole))
+/// The authroles that are wanted, `None` for all: a long list is not gone through for each session.
+struct Authroles<'a>(Option<HashSet<&'a str>>);
+
+impl<'a> Authroles<'a> {
+    fn new(authroles: Option<&'a [String]>) -> Self {
+        Authroles(authroles.map(|authroles| authroles.iter().map(String::as_str).collect()))
+    }
+
+    fn have(&self, authrole: &str) -> bool {
+        self.0.as_ref().is_none_or(|authroles| authroles.contains(authrole))
+    }
 }
 
 /// What is shown of a session: what the router knows, then what was added.
 pub(super) fn session_details(realm: &Realm, peer: &Peer) -> Dict {
-    let mut details = crate::details::session_details(realm.name(), peer, realm.config.show_secrets);
+    let mut details = router_details(realm, peer);
     if let Some(estate) = &lock(&peer.holdings).estate {
         for (key, value) in estate.details.iter() {
             details.insert(key, value.clone());
         }
     }
     details
+}
+
+/// What the router itself knows of a session.
+fn router_details(realm: &Realm, peer: &Peer) -> Dict {
+    crate::details::session_details(realm.name(), peer, realm.config.show_secrets)
 }

@@ -117,9 +117,14 @@ impl MetaApi {
     /// assert_eq!(found.iter().map(|id| id.value()).collect::<Vec<_>>(), [id, prefix]);
     /// ```
     pub fn subscription_match(&self, topic: &str) -> Vec<SubscriptionId> {
-        let found = self.realm.broker.matching(topic);
+        self.subscriptions_matching(topic).0
+    }
+
+    /// The same, and how much was looked at for it, as [`Turn::deliveries`] counts it.
+    pub(super) fn subscriptions_matching(&self, topic: &str) -> (Vec<SubscriptionId>, usize) {
+        let (found, nodes) = self.realm.broker.matching(topic);
         let visible = found.iter().filter(|subscription| self.may_see_uri(&subscription.uri));
-        visible.map(|subscription| subscription.id).collect()
+        (visible.map(|subscription| subscription.id).collect(), nodes + found.len())
     }
 
     /// `wamp.subscription.get`

@@ -112,7 +112,8 @@ impl MetaApi {
     /// # Errors
     /// `wamp.error.no_such_session`; `wamp.error.invalid_uri`, for a topic that can't be published to;
     /// `wamp.error.invalid_argument`, for wrong options; `wamp.error.not_authorized`, where the session's role may not
-    /// publish there; `wamp.error.unavailable`, for more than a session may have
+    /// publish there; `wamp.error.invalid_payload`, for what isn't as declared; `wamp.error.unavailable`, for more than a
+    /// session may have
     ///
     /// ```
     /// # use testkit::{Net, json};
@@ -143,7 +144,7 @@ impl MetaApi {
         testament: &Testament,
         decision: Decision,
     ) -> Result<(), Rejection> {
-        let will = Will { publish: self.publish_of(peer, testament)?.into(), decision };
+        let will = Will { publish: self.publish_of(peer, testament, decision)?.into(), decision };
         let limits = &peer.limits;
         let mut holdings = lock(&peer.holdings);
         if !peer.mailbox().is_open() {
@@ -183,7 +184,12 @@ impl MetaApi {
     }
 
     /// The PUBLISH that the session would send, checked as if it had.
-    fn publish_of(&self, peer: &Peer, testament: &Testament) -> Result<Vec<u8>, Rejection> {
+    fn publish_of(
+        &self,
+        peer: &Peer,
+        testament: &Testament,
+        decision: Decision,
+    ) -> Result<Vec<u8>, Rejection> {
         let config = &self.realm.config;
         let topic = &testament.topic;
         if topic.len() > peer.limits.uri_bytes_max || !config.uri_check.is_valid(topic) {
@@ -221,9 +227,18 @@ impl MetaApi {
             return Err(Rejection::new(error_uri::FEATURE_NOT_SUPPORTED)
                 .because("the session did not announce payload_passthru_mode as a publisher"));
         }
+        let has_scheme = publish.options.passthru.ppt_scheme().is_some();
+        if has_scheme && (publish.payload.elements() != 1 || publish.payload.args_len() != 1) {
+            let why =
+                "publish_options: with ppt_scheme there is exactly one positional argument and no others";
+            return Err(invalid(why.to_owned()));
+        }
         if publish.options.disclose_me && !config.allow_disclose_me {
             return Err(Rejection::new(error_uri::DISCLOSE_ME_DISALLOWED)
                 .because("this realm does not let sessions be disclosed on request"));
+        }
+        if decision.validate {
+            self.realm.schemas.check(topic, schema::Part::Event, &publish.payload)?;
         }
         publish.options.acknowledge = false;
         let mut bytes = Vec::new();

@@ -18,7 +18,7 @@ fn announced(role: &str) -> Dict {
     role.get("features").and_then(Value::as_dict).expect("its features").clone()
 }
 
-/// FEA-01, FEA-03
+/// FEA-01, FEA-03, FEA-05, MSB-13
 #[test]
 fn the_broker_announces_what_it_can_do() {
     let features = announced("broker");
@@ -32,12 +32,14 @@ fn the_broker_announces_what_it_can_do() {
         "event_retention",
         "sharded_subscription",
         "payload_passthru_mode",
+        "session_meta_api",
+        "subscription_meta_api",
     ] {
         assert_eq!(features.get(name), Some(&Value::from(true)), "{name}");
     }
 }
 
-/// FEA-01, FEA-04, CAN-14, PCI-06
+/// FEA-01, FEA-04, FEA-05, CAN-14, PCI-06, TST-07
 #[test]
 fn the_dealer_announces_what_it_can_do() {
     let features = announced("dealer");
@@ -53,6 +55,9 @@ fn the_dealer_announces_what_it_can_do() {
         "shared_registration",
         "registration_revocation",
         "payload_passthru_mode",
+        "session_meta_api",
+        "registration_meta_api",
+        "testament_meta_api",
     ] {
         assert_eq!(features.get(name), Some(&Value::from(true)), "{name}");
     }

@@ -7,6 +7,7 @@ mod authentication;
 mod authorization;
 mod broker;
 mod decision;
+mod declared;
 mod features;
 mod limits;
 mod ordering;

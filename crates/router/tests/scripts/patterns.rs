@@ -130,11 +130,13 @@ fn leaving_one_pattern_leaves_the_others() {
 /// PBS-10
 #[test]
 fn patterns_reach_into_the_routers_own_topics() {
-    let (mut net, _, subscriber) = two();
-    let own = net.client().trusted().join("realm1");
-    net.subscribe_with(subscriber, json!({"match": "prefix"}), "wamp.");
-    net.publish(own, "wamp.session.on_join", "x");
-    net.expect(subscriber, json!([36, "_", "_", {"topic": "wamp.session.on_join", "...": 0}, ["x"]]));
+    for (policy, pattern) in [("prefix", "wamp."), ("wildcard", "wamp..on_join")] {
+        let mut net = Net::open();
+        let subscriber = net.join("realm1");
+        net.subscribe_with(subscriber, json!({"match": policy}), pattern);
+        net.join("realm1");
+        net.expect(subscriber, json!([36, "_", "_", {"topic": "wamp.session.on_join", "...": 0}, ["_"]]));
+    }
 }
 
 /// BRK-14: the last one out takes the subscription with it, and it comes back under the same id.

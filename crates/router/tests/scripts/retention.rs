@@ -351,7 +351,7 @@ fn event_retention_is_announced() {
     let mut net = Net::open();
     let client = net.client().hello("realm1");
     let features = json!({"event_retention": true, "...": 0});
-    let roles = json!({"broker": {"features": features}, "...": 0});
+    let roles = json!({"broker": {"features": features, "...": 0}, "...": 0});
     net.expect(client, json!([2, "_", {"roles": roles, "...": 0}]));
 }
 

@@ -15,6 +15,8 @@ const NOW: Millis = Millis(1);
 struct Session {
     connection: Connection,
     worker: Worker,
+    /// Its id.
+    session: u64,
 }
 
 impl Session {
@@ -24,10 +26,12 @@ impl Session {
         let transport = TransportDetails::new(ChannelType::Memory, "test");
         let link = Link::new(router, format, wire.message_bytes_max, transport, NOW);
         let mut session =
-            Session { connection: Connection::new(link, wire), worker: Worker::new([seed; 32]) };
+            Session { connection: Connection::new(link, wire), worker: Worker::new([seed; 32]), session: 0 };
         let roles = wamp::Value::Map([("roles", all_roles())].into());
         let hello = vec![wamp::Value::from(1u64), wamp::Value::from("realm1"), roles];
-        assert_eq!(session.send(wamp::Value::List(hello))[0].code(), 2);
+        let welcome = session.send(wamp::Value::List(hello));
+        assert_eq!(welcome[0].code(), 2);
+        session.session = welcome[0].id(1);
         session
     }
 
@@ -179,4 +183,45 @@ fn a_procedure_that_is_registered_anew_is_there_at_every_moment() {
             }
         }
     });
+}
+
+/// The first argument of each event.
+fn told(received: &[Received]) -> Vec<u64> {
+    let events = received.iter().filter(|message| message.code() == 36);
+    events.map(|event| event.at(4).as_list().and_then(|args| args[0].as_u64()).expect("a number")).collect()
+}
+
+/// MSE-18, TST-11
+#[test]
+fn a_killed_session_is_gone_in_order_whichever_thread_takes_it_out() {
+    let router = Router::new(RouterConfig::default()).expect("a configuration that can be");
+    let mut killer = Session::join(&router, 1);
+    killer.send(json!([32, 1, {}, "a.b"]));
+    killer.send(json!([32, 2, {}, "wamp.session.on_leave"]));
+    for request in (3..).step_by(2).take(300) {
+        let mut victim = Session::join(&router, 2);
+        let session = victim.session;
+        for request in 1..=10 {
+            victim.send(json!([48, request, {}, "wamp.session.add_testament", ["a.b", [request]]]));
+            victim.send(json!([32, request + 10, {}, format!("a.c{request}")]));
+        }
+        thread::scope(|scope| {
+            // Both take it out of the realm: its own task as soon as it notices, and whoever kills it.
+            scope.spawn(|| until(&mut victim, 6, Vec::new()));
+            let sent = killer.send(json!([48, request, {}, "wamp.session.kill", [session]]));
+            let mut received = until(&mut killer, 50, sent);
+            let list = killer.send(json!([48, request + 1, {}, "wamp.subscription.list"]));
+            let mut list = until(&mut killer, 50, list);
+            let result =
+                list.iter().find(|message| message.code() == 50).and_then(|list| list.at(3).as_list());
+            let exact = result.and_then(|results| results[0].as_dict()?.get("exact"));
+            assert_eq!(exact.and_then(wamp::Value::as_list).map(<[_]>::len), Some(1), "a.b is left");
+            received.append(&mut list);
+            // That it has left may be told by the other thread, a moment later.
+            while told(&received).last() != Some(&session) {
+                received.extend(killer.run());
+            }
+            assert_eq!(told(&received), (1..=10).chain([session]).collect::<Vec<u64>>());
+        });
+    }
 }

@@ -66,3 +66,30 @@ fn patterns_that_match_are_work() {
         "each is found, and its subscriber looked at"
     );
 }
+
+/// ROB-01, MSB-07
+#[test]
+fn to_ask_what_matches_is_work_too() {
+    let mut net = Net::open();
+    let (client, subscriber) = (net.join("realm1"), net.join("realm1"));
+    let ask = |n: u64| json!([48, n, {}, "wamp.subscription.match", ["a.a.a.a.a.a"]]);
+    assert!(work_of(&mut net, client, ask(1)) < 20);
+    for shape in 0..64 {
+        let component = |at: usize| if shape >> at & 1 == 1 { "a" } else { "" };
+        let pattern: Vec<&str> = (0..6).map(component).collect();
+        net.subscribe_with(subscriber, json!({"match": "wildcard"}), &pattern.join("."));
+    }
+    assert!(work_of(&mut net, client, ask(2)) >= 128, "64 are found, by as many nodes at least");
+    assert_eq!(net.receive(client).len(), 2);
+}
+
+/// ROB-01, REF-05
+#[test]
+fn to_check_a_payload_is_work_too() {
+    let checked = |validate: bool| {
+        let mut net = crate::realm(|realm| realm.roles[0].permissions[0].validate = validate);
+        let publisher = net.join("realm1");
+        work_of(&mut net, publisher, json!([16, 1, {}, "a.b", ["x".repeat(64_000)]]))
+    };
+    assert!(checked(true) >= checked(false) + 1000);
+}

@@ -58,7 +58,7 @@ impl TestDisk {
         trim_interval: Duration,
     ) -> std::result::Result<Redb, OpenError> {
         let path = Path::new("disk");
-        let opened = open::open(path, self.medium()?, options.cache_bytes, histories)?;
+        let opened = open::open_at(path, self, options.cache_bytes, histories)?;
         Redb::start(path, options, histories, Box::new(self.clone()), opened, trim_interval)
     }
 

@@ -147,20 +147,24 @@ fn a_place_that_can_not_be_written_is_told() {
     assert!(self::error(&directory.file("directory")).contains("can't be opened"));
 }
 
+#[test]
+fn a_store_that_can_not_be_made_is_called_by_its_own_name() {
+    let directory = Directory::new();
+    // With what is appended while it is made it is longer than a name may be.
+    let path = directory.file(&"x".repeat(250));
+    let text = error(&path);
+    assert!(text.starts_with(&format!("{}: ", path.display())), "{text}");
+}
+
 // Permissions bind nobody who runs the tests as root, so a disk says it here.
 #[test]
-fn a_read_only_file_is_told() {
+fn a_file_that_can_not_even_be_read_is_told() {
     for kind in [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem] {
         let disk = TestDisk::new();
         disk.fail_opening(Some(kind));
         let opened = disk.try_open(&manual(), &[], Duration::from_secs(60));
         let text = opened.unwrap_err().to_string();
         assert!(text.contains("must be writable for the router's user"), "{text}");
-
-        let disk = TestDisk::new();
-        disk.fail_writes(Some(kind));
-        let opened = disk.try_open(&manual(), &[unbounded("com.a")], Duration::from_secs(60));
-        assert!(opened.is_err());
     }
 }
 

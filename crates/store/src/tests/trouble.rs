@@ -227,3 +227,33 @@ fn closing_on_a_full_disk_ends_and_counts_what_is_lost() {
     let store = disk.open(&manual(), &[unbounded("com.a")]);
     assert_eq!(all(&store, 0), numbers(1..=10));
 }
+
+#[test]
+fn a_disk_that_takes_nothing_keeps_nobody_from_starting() {
+    for error in [ErrorKind::StorageFull, ErrorKind::ReadOnlyFilesystem, ErrorKind::Other] {
+        let disk = TestDisk::new();
+        let store = disk.open(&manual(), &[unbounded("com.a")]);
+        append(&store, 0, 1..=10);
+        store.keep_schema("com.s", Some(b"{}".to_vec()));
+        drop(store);
+
+        disk.fail_writes(Some(error));
+        // One more history is configured, which can't be noted on the disk yet.
+        let histories = [unbounded("com.b"), unbounded("com.a")];
+        let store = disk.open(&manual(), &histories);
+        assert_eq!(store.restore().unwrap().schemas.len(), 1, "{error}");
+        assert_eq!(all(&store, 1), numbers(1..=10), "what is there is read");
+        append(&store, 1, 11..=20);
+        append(&store, 0, 21..=30);
+        assert!(store.flush().is_err());
+        assert!(store.health().failure.is_some());
+        assert_eq!(all(&store, 1), numbers(1..=20));
+
+        disk.fail_writes(None);
+        store.flush().unwrap();
+        assert_eq!(store.health().failure, None);
+        drop(store);
+        let store = disk.open(&manual(), &histories);
+        assert_eq!((all(&store, 0), all(&store, 1)), (numbers(21..=30), numbers(1..=20)), "{error}");
+    }
+}

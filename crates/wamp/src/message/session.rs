@@ -127,24 +127,38 @@ fn decode_client_roles<'a, R: Reader<'a>>(fields: &mut Fields<'a, R>) -> Result<
     Ok(roles)
 }
 
+/// The one feature that is announced beside the others, in the role itself (FEA-10).
+const REFLECTION: &str = "reflection";
+
 /// The features in one role's dictionary: `{"features": {name: bool}}`, none where there is no such key (FEA-07).
 fn decode_features<'a, R: Reader<'a>>(fields: &mut Fields<'a, R>) -> Result<Option<Features>, DecodeError> {
     let mut features = Features::NONE;
-    let is_role = fields.dict_option("roles", |fields, key| {
-        if key != "features" {
-            return fields.skip();
-        }
-        fields.dict_option("features", |fields, name| {
-            match Features::from_name(&name) {
-                Some(feature) if fields.bool("features")? == Some(true) => features |= feature,
-                Some(_) => {}
-                None => fields.skip()?,
+    let is_role = fields.dict_option("roles", |fields, key| match &*key {
+        "features" => decode_names(fields, &mut features),
+        REFLECTION => {
+            if fields.bool(REFLECTION)? == Some(true) {
+                features |= Features::REFLECTION;
             }
             Ok(())
-        })?;
-        Ok(())
+        }
+        _ => fields.skip(),
     })?;
     Ok(is_role.then_some(features))
+}
+
+fn decode_names<'a, R: Reader<'a>>(
+    fields: &mut Fields<'a, R>,
+    features: &mut Features,
+) -> Result<(), DecodeError> {
+    fields.dict_option("features", |fields, name| {
+        match Features::from_name(&name) {
+            Some(feature) if fields.bool("features")? == Some(true) => *features |= feature,
+            Some(_) => {}
+            None => fields.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(())
 }
 
 fn encode_roles(to: &mut Encoder<'_>, roles: &[(&str, Option<Features>)]) {
@@ -152,17 +166,21 @@ fn encode_roles(to: &mut Encoder<'_>, roles: &[(&str, Option<Features>)]) {
     for (role, features) in roles {
         let Some(features) = features else { continue };
         to.key(role);
-        if *features == Features::NONE {
-            to.map(0);
-        } else {
-            to.map(1);
+        let inside = features.without(Features::REFLECTION);
+        let is_reflecting = features.contains(Features::REFLECTION);
+        to.map(usize::from(inside != Features::NONE) + usize::from(is_reflecting));
+        if inside != Features::NONE {
             to.key("features");
-            to.map(features.names().count());
-            for name in features.names() {
+            to.map(inside.names().count());
+            for name in inside.names() {
                 to.key(name);
                 to.bool(true);
             }
             to.end_map();
+        }
+        if is_reflecting {
+            to.key(REFLECTION);
+            to.bool(true);
         }
         to.end_map();
     }

@@ -146,29 +146,39 @@ impl Meta {
     /// Records at the router's own URIs may be listed and yet not be looked at: those keep their id alone. But if none
     /// of all can be looked at, that is the error.
     pub(crate) async fn describe_all(&self, kind: Kind, ids: &[u64]) -> Result<Vec<Described>, MetaError> {
+        let answers = self.describe_each(kind, ids).await?;
+        if answers.iter().any(Result::is_ok) {
+            return Ok(answers.into_iter().map(known_or_not).collect());
+        }
+        answers.into_iter().map(|answer| answer.map_err(|(_, error)| error)).collect()
+    }
+
+    /// As [`Meta::describe_all`], of what one session has: that may well be nothing but records at the router's own URIs.
+    pub(crate) async fn describe_held(&self, kind: Kind, ids: &[u64]) -> Result<Vec<Described>, MetaError> {
+        Ok(self.describe_each(kind, ids).await?.into_iter().map(known_or_not).collect())
+    }
+
+    /// What is known of each that hasn't gone meanwhile, or why it may not be looked at.
+    async fn describe_each(
+        &self,
+        kind: Kind,
+        ids: &[u64],
+    ) -> Result<Vec<Result<Described, (u64, MetaError)>>, MetaError> {
         let ask = |id| {
             let meta = self.clone();
             async move {
                 match meta.describe(kind, id).await {
-                    Err(error) if error.is_not_authorized() => Ok(Err((id, error))),
-                    described => described.map(Ok),
+                    Err(error) if error.is_not_authorized() => Ok(Some(Err((id, error)))),
+                    described => Ok(described?.map(Ok)),
                 }
             }
         };
-        let answers = each(ids, ask).await?;
-        let is_any_known = answers.iter().any(|answer| matches!(answer, Ok(Some(_))));
-        let mut all = Vec::with_capacity(answers.len());
-        for answer in answers {
-            match answer {
-                Ok(described) => all.extend(described),
-                Err((id, _)) if is_any_known => {
-                    all.push(Described { entry: Entry::unknown(id), members: None });
-                }
-                Err((_, error)) => return Err(error),
-            }
-        }
-        Ok(all)
+        Ok(each(ids, ask).await?.into_iter().flatten().collect())
     }
+}
+
+fn known_or_not(answer: Result<Described, (u64, MetaError)>) -> Described {
+    answer.unwrap_or_else(|(id, _)| Described { entry: Entry::unknown(id), members: None })
 }
 
 fn by_policy(answer: &Value) -> Option<Vec<u64>> {

@@ -71,6 +71,8 @@ impl fmt::Display for MetaError {
         };
         write!(f, "{error}")?;
         match error.uri() {
+            // The router has said what it is about: the procedure, or what was asked about.
+            Some(error_uri::NOT_AUTHORIZED) if error.to_string() != error_uri::NOT_AUTHORIZED => Ok(()),
             Some(error_uri::NOT_AUTHORIZED) if procedure.ends_with(".get_events") => write!(
                 f,
                 "; the authrole {authrole:?} needs the permissions to call {procedure} and to subscribe to the topic"
@@ -81,7 +83,6 @@ impl fmt::Display for MetaError {
             Some(error_uri::NO_SUCH_PROCEDURE) => {
                 write!(f, "; this realm does not offer {procedure}")
             }
-            Some(error_uri::HISTORY_UNAVAILABLE) => f.write_str("; the realm keeps no history of this topic"),
             _ => Ok(()),
         }
     }
@@ -105,6 +106,10 @@ mod tests {
         let expected = "wamp.error.not_authorized; the authrole \"guest\" needs the permission to call wamp.session.list";
         assert_eq!(error.to_string(), expected);
         assert!(error.is_not_authorized() && !error.is_gone());
+        let text = "role \"guest\" may not call <wamp.session.list>";
+        let error = ApplicationError::with_message(error_uri::NOT_AUTHORIZED, text);
+        let error = MetaError::request("wamp.session.list", Some("guest"), error.into());
+        assert_eq!(error.to_string(), format!("wamp.error.not_authorized: {text}"), "that is said already");
         let error = refused("wamp.subscription.get_events", error_uri::NOT_AUTHORIZED);
         assert!(error.to_string().ends_with("and to subscribe to the topic"), "{error}");
     }

@@ -59,10 +59,11 @@ pub(crate) fn draw(frame: &mut Frame<'_>, source: Source<'_>, state: &State, scr
 
 fn title_line(source: Source<'_>) -> Line<'_> {
     let mut spans = vec![Span::styled("cloverleaf top", BOLD)];
-    spans.push(Span::raw(format!("  {} at {}", plain(source.realm), plain(source.url))));
     if !source.is_connected {
-        spans.push(Span::styled("  the connection was lost and is being made again", BOLD));
+        // In front, where a narrow terminal has room.
+        spans.push(Span::styled("  connection lost, trying again", REVERSED));
     }
+    spans.push(Span::raw(format!("  {} at {}", plain(source.realm), plain(source.url))));
     Line::from(spans)
 }
 
@@ -111,8 +112,7 @@ fn tabs_line(visible: &Visible, state: &State, screen: &Screen) -> Line<'static>
         let style = if tab == screen.tab() { REVERSED } else { Style::new() };
         spans.push(Span::styled(format!(" {} ", tab.name()), style));
     }
-    let shown = visible.table.rows().len();
-    spans.push(Span::raw(format!("  {shown} of {}", screen.tab().total(state))));
+    spans.push(Span::raw(format!("  {}", shown(visible, state, screen))));
     if let Some(column) = visible.sort.column.and_then(|column| visible.table.columns().get(column)) {
         let arrow = if visible.sort.descending { '▼' } else { '▲' };
         spans.push(Span::raw(format!("  by {} {arrow}", column.0)));
@@ -125,8 +125,19 @@ fn tabs_line(visible: &Visible, state: &State, screen: &Screen) -> Line<'static>
     Line::from(spans)
 }
 
+/// How many rows are shown of how many. A filter looks at those that are listed, which need not be all.
+fn shown(visible: &Visible, state: &State, screen: &Screen) -> String {
+    let (shown, listed) = (visible.table.rows().len(), screen.tab().listed(state));
+    let total = screen.tab().total(state);
+    if screen.filter().is_empty() || listed as u64 == total {
+        format!("{shown} of {total}")
+    } else {
+        format!("{shown} of {listed} listed, {total} in all")
+    }
+}
+
 fn draw_table(frame: &mut Frame<'_>, area: Rect, visible: &Visible) {
-    let mut lines = visible.table.lines(None).into_iter();
+    let mut lines = visible.table.lines(Some(usize::from(area.width))).into_iter();
     let [names, rows] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
     frame.render_widget(Line::styled(lines.next().unwrap_or_default(), BOLD), names);
     let mut list = ListState::default().with_selected(visible.picked);
@@ -218,8 +229,8 @@ mod tests {
     #[test]
     fn a_lost_connection_is_told_on_top() {
         let (state, mut screen) = (state(), Screen::new());
-        let lines = frame(120, 10, false, &state, &mut screen);
-        assert!(lines[0].ends_with("the connection was lost and is being made again"), "{lines:?}");
+        let lines = frame(45, 10, false, &state, &mut screen);
+        assert_eq!(lines[0], "cloverleaf top  connection lost, trying again");
     }
 
     #[test]
@@ -240,7 +251,7 @@ mod tests {
         let (state, mut screen) = (state(), Screen::new());
         press(&mut screen, &state, &[KeyCode::Char('/'), KeyCode::Char('3'), KeyCode::Char('9')]);
         let lines = frame(80, 30, true, &state, &mut screen);
-        assert!(lines[5].ends_with("1 of 45  /39_"), "{lines:#?}");
+        assert!(lines[5].ends_with("1 of 40 listed, 45 in all  /39_"), "{lines:#?}");
         press(&mut screen, &state, &[KeyCode::Enter, KeyCode::Enter]);
         let lines = frame(80, 30, true, &state, &mut screen);
         assert!(lines[7].starts_with("39 "), "{lines:#?}");

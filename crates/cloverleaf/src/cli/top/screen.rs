@@ -35,12 +35,19 @@ impl Tab {
         }
     }
 
-    /// All of it, in the order in which it came.
+    /// All that is listed, in the order in which it came.
     pub(crate) fn table(self, state: &State) -> Table {
-        match self.kind() {
+        let table = match self.kind() {
             None => sessions::table(state.sessions().rows()),
             Some(kind) => entries::table(kind, state.entries(kind).rows()),
-        }
+        };
+        // A screen has no second line for what doesn't fit; details show it whole.
+        table.cuttable()
+    }
+
+    /// How many rows its table has.
+    pub(crate) fn listed(self, state: &State) -> usize {
+        self.kind().map_or_else(|| state.sessions().rows().len(), |kind| state.entries(kind).rows().len())
     }
 
     pub(crate) fn total(self, state: &State) -> u64 {

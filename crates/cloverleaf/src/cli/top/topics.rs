@@ -3,8 +3,8 @@
 use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 
-use anyhow::{Result, anyhow};
-use client::{Event, Session, Subscription};
+use anyhow::{Error, Result, anyhow};
+use client::{EndReason, Event, Session, Subscription};
 use wamp::{Value, error_uri};
 
 use crate::cli::meta::{Entry, Kind, SessionDetails};
@@ -113,10 +113,7 @@ impl Topics {
                 match subscription.poll_next(cx) {
                     Poll::Ready(Some(event)) => batch.extend(read(&event)),
                     Poll::Ready(None) => {
-                        let reason = subscription.end_reason();
-                        let reason = reason
-                            .map_or_else(|| "no reason was given".to_owned(), |reason| reason.to_string());
-                        return Poll::Ready(Err(anyhow!("the subscription to {topic} is over: {reason}")));
+                        return Poll::Ready(Err(over(topic, subscription.end_reason())));
                     }
                     Poll::Pending => break,
                 }
@@ -125,6 +122,15 @@ impl Topics {
         }
         let happened: Vec<Happening> = batches.into_iter().rev().flatten().collect();
         if happened.is_empty() { Poll::Pending } else { Poll::Ready(Ok(happened)) }
+    }
+}
+
+/// Why nothing more comes. Where the session is over that says it all.
+fn over(topic: &str, reason: Option<EndReason>) -> Error {
+    match reason {
+        Some(EndReason::Closed(reason)) => anyhow!("the session is over: {reason}"),
+        Some(reason) => anyhow!("the subscription to {topic} is over: {reason}"),
+        None => anyhow!("the subscription to {topic} is over"),
     }
 }
 
@@ -184,7 +190,7 @@ mod tests {
         ];
         assert_eq!(take(&mut topics, expected.len()).await, expected);
         node.stop().await;
-        assert!(topics.next().await.unwrap_err().to_string().starts_with("the subscription to wamp."));
+        assert!(topics.next().await.unwrap_err().to_string().starts_with("the session is over: "));
     }
 
     #[tokio::test]
