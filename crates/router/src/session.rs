@@ -89,9 +89,6 @@ const TRANSFERS_MAX: usize = 256;
 /// How many calls of meta procedures may wait for other threads, canceled ones included: an eighth of what may wait of all.
 const WAITING_MAX: usize = 128;
 
-/// So many bytes of a payload take about as long to check against a declaration as an event to deliver.
-const CHECKED_BYTES: usize = 64;
-
 /// How many components a wildcard pattern may have: each costs a node in the tree of patterns.
 const PATTERN_COMPONENTS_MAX: usize = 64;
 
@@ -431,11 +428,7 @@ impl Session {
         payload: &Payload<'_>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
-        if !decision.validate {
-            return Ok(());
-        }
-        turn.spend(payload.bytes().len() / CHECKED_BYTES);
-        self.realm.schemas.check(uri, part, payload)
+        if decision.validate { self.realm.schemas.check(uri, part, payload, turn) } else { Ok(()) }
     }
 
     fn yielded(&self, mut message: Yield<'_>, turn: &mut Turn<'_>) -> Result<(), Violation> {

@@ -199,7 +199,7 @@ impl Dealer {
         if !callee.validate {
             return true;
         }
-        match self.schemas.check(call.procedure(), part, payload) {
+        match self.schemas.check(call.procedure(), part, payload, turn) {
             Ok(()) => true,
             Err(rejection) => {
                 tracing::debug!(session = %callee.peer.id, %rejection, "a result is not as declared");

@@ -225,7 +225,7 @@ impl Dealer {
             (Arc::clone(&entry.call), entry.assigned.clone())
         };
         if call.validate
-            && let Err(rejection) = self.schemas.check(&message.procedure, Part::Call, &message.payload)
+            && let Err(rejection) = self.schemas.check(&message.procedure, Part::Call, &message.payload, turn)
         {
             self.finish(&call, &rejection, turn);
             self.let_go(&call, assigned, message::CancelMode::KillNoWait, error_uri::INVALID_PAYLOAD, turn);

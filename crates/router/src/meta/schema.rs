@@ -22,6 +22,9 @@ use crate::router::ConfigError;
 use crate::store::{Restored, Store};
 use crate::worker::Turn;
 
+/// So many bytes of a payload take about as long to check as an event to deliver.
+const CHECKED_BYTES: usize = 64;
+
 /// The declarations of a realm.
 #[derive(Debug)]
 pub struct Schemas {
@@ -91,8 +94,15 @@ impl Schemas {
     ///
     /// # Errors
     /// `wamp.error.invalid_payload`, with the path of the fault.
-    pub(crate) fn check(&self, uri: &str, part: Part, payload: &Payload<'_>) -> Result<(), Rejection> {
+    pub(crate) fn check(
+        &self,
+        uri: &str,
+        part: Part,
+        payload: &Payload<'_>,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Rejection> {
         let Some(declaration) = self.find(uri) else { return Ok(()) };
+        turn.spend(payload.bytes().len() / CHECKED_BYTES);
         let fault = match payload.to_values() {
             Ok((args, kwargs)) => match declaration.check(part, &args, &kwargs) {
                 Ok(()) => return Ok(()),

@@ -317,9 +317,9 @@ fn session_add_testament(given: &mut Arguments) -> Result<Prepared, Rejection> {
     let publish_options = options.unwrap_or_default();
     let needs = Some((Action::Publish, topic.clone(), MatchPolicy::Exact));
     let testament = Testament { topic, args, kwargs, publish_options, scope };
-    let work = move |api: &MetaApi, decision: Decision, _: &mut Turn<'_>| {
+    let work = move |api: &MetaApi, decision: Decision, turn: &mut Turn<'_>| {
         if let Viewer::Session(peer, _) = &api.viewer {
-            api.add_testament(peer, &testament, decision)?;
+            api.add_testament(peer, &testament, decision, turn)?;
         }
         Ok(Answer::Nothing)
     };

@@ -126,15 +126,21 @@ impl MetaApi {
     /// let topic = "com.example.gone".to_owned();
     /// net.subscribe(watcher, &topic);
     /// let testament = Testament { topic, args: vec!["so long".into()], ..Testament::default() };
-    /// api.session_add_testament(net.session_id(client), &testament)?;
+    /// let session = net.session_id(client);
+    /// net.elsewhere(|_, turn| api.session_add_testament(session, &testament, turn))?;
     /// net.disconnect(client);
     /// net.expect(watcher, json!([36, "_", "_", {}, ["so long"]]));
     /// # Ok::<(), cloverleaf_router::Rejection>(())
     /// ```
-    pub fn session_add_testament(&self, session: SessionId, testament: &Testament) -> Result<(), Rejection> {
+    pub fn session_add_testament(
+        &self,
+        session: SessionId,
+        testament: &Testament,
+        turn: &mut Turn<'_>,
+    ) -> Result<(), Rejection> {
         let peer = self.session(session)?;
         let decision = decide(&self.realm, &peer, &testament.topic, None)?;
-        self.add_testament(&peer, testament, decision)
+        self.add_testament(&peer, testament, decision, turn)
     }
 
     /// `decision`: what was decided about publishing to the topic.
@@ -143,8 +149,9 @@ impl MetaApi {
         peer: &Arc<Peer>,
         testament: &Testament,
         decision: Decision,
+        turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
-        let will = Will { publish: self.publish_of(peer, testament, decision)?.into(), decision };
+        let will = Will { publish: self.publish_of(peer, testament, decision, turn)?.into(), decision };
         let limits = &peer.limits;
         let mut holdings = lock(&peer.holdings);
         if !peer.mailbox().is_open() {
@@ -189,6 +196,7 @@ impl MetaApi {
         peer: &Peer,
         testament: &Testament,
         decision: Decision,
+        turn: &mut Turn<'_>,
     ) -> Result<Vec<u8>, Rejection> {
         let config = &self.realm.config;
         let topic = &testament.topic;
@@ -238,7 +246,7 @@ impl MetaApi {
                 .because("this realm does not let sessions be disclosed on request"));
         }
         if decision.validate {
-            self.realm.schemas.check(topic, schema::Part::Event, &publish.payload)?;
+            self.realm.schemas.check(topic, schema::Part::Event, &publish.payload, turn)?;
         }
         publish.options.acknowledge = false;
         let mut bytes = Vec::new();
@@ -271,7 +279,7 @@ fn execute(
 ) -> Result<(), Rejection> {
     let decision = decide(realm, peer, &publish.topic, Some(decided))?;
     if decision.validate {
-        realm.schemas.check(&publish.topic, schema::Part::Event, &publish.payload)?;
+        realm.schemas.check(&publish.topic, schema::Part::Event, &publish.payload, turn)?;
     }
     let terms = Terms {
         disclose: publish.options.disclose_me || decision.disclose || peer.identity.is_trusted(),

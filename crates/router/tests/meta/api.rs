@@ -295,7 +295,12 @@ fn the_program_leaves_word_for_a_session() {
         scope,
         ..Testament::default()
     };
-    let add = |testament: &Testament| api.session_add_testament(session, testament);
+    let mut add_to = |session, testament: &Testament| {
+        net.elsewhere(|_, turn| api.session_add_testament(session, testament, turn))
+    };
+    let to_nobody = add_to(nobody(), &will("a.will", "x", Scope::Detached));
+    assert_eq!(error(to_nobody), NO_SUCH_SESSION);
+    let mut add = |testament: &Testament| add_to(session, testament);
     assert_eq!(add(&will("a.will", "1", Scope::Destroyed)), Ok(()));
     assert_eq!(add(&will("a.will", "2", Scope::Detached)), Ok(()));
     assert_eq!(error(add(&will("a b", "3", Scope::Detached))), INVALID_URI);
@@ -303,8 +308,6 @@ fn the_program_leaves_word_for_a_session() {
     let options = Dict::from([("exclude", Value::from("x"))]);
     let wrong = Testament { publish_options: options, ..will("a.will", "3", Scope::Detached) };
     assert_eq!(error(add(&wrong)), INVALID_ARGUMENT);
-    let to_nobody = api.session_add_testament(nobody(), &will("a.will", "x", Scope::Detached));
-    assert_eq!(error(to_nobody), NO_SUCH_SESSION);
     assert_eq!(api.session_flush_testaments(session, Scope::Detached), Ok(1));
     assert_eq!(api.session_flush_testaments(session, Scope::Detached), Ok(0));
     assert_eq!(error(api.session_flush_testaments(nobody(), Scope::Detached)), NO_SUCH_SESSION);

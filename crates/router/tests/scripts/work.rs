@@ -83,13 +83,23 @@ fn to_ask_what_matches_is_work_too() {
     assert_eq!(net.receive(client).len(), 2);
 }
 
-/// ROB-01, REF-05
+/// ROB-01, REF-05: of what is published, called and yielded.
 #[test]
 fn to_check_a_payload_is_work_too() {
-    let checked = |validate: bool| {
+    let worked = |validate: bool| {
         let mut net = crate::realm(|realm| realm.roles[0].permissions[0].validate = validate);
-        let publisher = net.join("realm1");
-        work_of(&mut net, publisher, json!([16, 1, {}, "a.b", ["x".repeat(64_000)]]))
+        let client = net.join("realm1");
+        net.value(client, "wamp.schema.define", json!(["a.topic", {"type": "topic"}]));
+        net.value(client, "wamp.schema.define", json!(["a.procedure", {"type": "procedure"}]));
+        net.register(client, "a.procedure");
+        let long = "x".repeat(64_000);
+        let published = work_of(&mut net, client, json!([16, 4, {}, "a.topic", [long]]));
+        let called = work_of(&mut net, client, json!([48, 5, {}, "a.procedure", [long]]));
+        let invocation = net.invoked(client);
+        let yielded = work_of(&mut net, client, json!([70, invocation, {}, [long]]));
+        [published, called, yielded]
     };
-    assert!(checked(true) >= checked(false) + 1000);
+    for (checked, unchecked) in worked(true).into_iter().zip(worked(false)) {
+        assert!(checked >= unchecked + 1000, "{checked} against {unchecked}");
+    }
 }
