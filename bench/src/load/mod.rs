@@ -9,6 +9,7 @@ mod ledger;
 mod pubsub;
 mod rpc;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -72,7 +73,12 @@ pub(crate) struct Outcome {
     pub(crate) generator_cpu: Duration,
     /// How long answers took.
     pub(crate) latency: Option<Percentiles>,
+    /// What this kind of load finds out besides.
+    pub(crate) figures: Figures,
 }
+
+/// Figures by their names, which end in their units: `rss_bytes_per_session`.
+pub(crate) type Figures = BTreeMap<&'static str, f64>;
 
 /// Runs a load against the process `pid`, if it is known.
 pub(crate) fn drive(load: &mut dyn Load, plan: Plan, pid: Option<u32>) -> Result<Outcome> {
@@ -199,6 +205,7 @@ impl Sample {
             target: target.map(|(begin, end)| Usage { cpu: end.cpu.saturating_sub(begin.cpu), ..end }),
             generator_cpu: end.generator.cpu.saturating_sub(self.generator.cpu),
             latency,
+            figures: Figures::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::case::{Case, Shape};
 use crate::latency::Percentiles;
-use crate::load::Outcome;
+use crate::load::{Figures, Outcome};
 use crate::wire::Wire;
 
 /// Everything about a run. Every message in it was checked, else there is no record.
@@ -44,6 +44,9 @@ pub(crate) struct Record {
     pub(crate) rss_peak_kib: Option<u64>,
     /// From CALL to RESULT, in microseconds.
     pub(crate) latency_us: Option<Percentiles>,
+    /// What this kind of load finds out besides.
+    #[serde(skip_serializing_if = "Figures::is_empty")]
+    pub(crate) figures: Figures,
 }
 
 impl Record {
@@ -74,6 +77,7 @@ impl Record {
             rss_kib: outcome.target.map(|usage| usage.rss_kib),
             rss_peak_kib: outcome.target.map(|usage| usage.rss_peak_kib),
             latency_us: outcome.latency,
+            figures: outcome.figures.clone(),
         }
     }
 }
@@ -97,6 +101,7 @@ mod tests {
             target: Some(Usage { cpu: Duration::from_millis(500), rss_kib: 1, rss_peak_kib: 2 }),
             generator_cpu: Duration::from_millis(1500),
             latency: None,
+            figures: Figures::new(),
         }
     }
 

@@ -3,6 +3,8 @@
 //! Floor and router of one round ran right after each other, so their ratio is taken per round; its median is what
 //! noise moves least.
 
+use std::collections::BTreeSet;
+
 use super::Record;
 use crate::run::FLOOR;
 
@@ -11,17 +13,40 @@ const HEAD: &str = "\
 |---|---|---:|---:|---:|---:|---:|---:|
 ";
 
-/// The table, with a line feed at its end.
+/// The table, with a line feed at its end; behind it another of the figures that some kinds of load have besides.
 pub(crate) fn table(records: &[Record]) -> String {
     let mut out = HEAD.to_owned();
+    let mut figures = String::new();
     let mut done: Vec<(&str, &str)> = Vec::new();
     for Record { case, contender, .. } in records {
         if !done.contains(&(case, contender)) {
             done.push((case, contender));
             out.push_str(&row(records, case, contender));
+            figures.push_str(&figure_rows(records, case, contender));
         }
     }
+    if !figures.is_empty() {
+        out.push_str(
+            "\n| case | contender | figure | median | lowest to highest |\n|---|---|---|---:|---:|\n",
+        );
+        out.push_str(&figures);
+    }
     out
+}
+
+/// A row per figure: `| idle 10000 | router | rss_bytes_per_session | 2010 | 2003 to 2051 |`.
+fn figure_rows(records: &[Record], case: &str, contender: &str) -> String {
+    let rounds = || records.iter().filter(|record| record.case == case && record.contender == contender);
+    let names: BTreeSet<&str> = rounds().flat_map(|record| record.figures.keys().copied()).collect();
+    let row = |name| {
+        let of_rounds: Vec<f64> = rounds().filter_map(|record| record.figures.get(name).copied()).collect();
+        let lowest = of_rounds.iter().copied().fold(f64::INFINITY, f64::min);
+        let highest = of_rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let middle = median(of_rounds).map_or_else(nothing, significant);
+        let range = format!("{} to {}", significant(lowest), significant(highest));
+        format!("| {case} | {contender} | {name} | {middle} | {range} |\n")
+    };
+    names.into_iter().map(row).collect()
 }
 
 fn row(records: &[Record], case: &str, contender: &str) -> String {
@@ -73,6 +98,7 @@ fn nothing() -> String {
 /// Two or three digits that count.
 fn significant(number: f64) -> String {
     match number {
+        number if number >= 1000.0 => format!("{number:.0}"),
         number if number >= 10.0 => format!("{number:.1}"),
         number if number >= 1.0 => format!("{number:.2}"),
         number => format!("{number:.3}"),
@@ -94,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::case::Case;
-    use crate::load::Outcome;
+    use crate::load::{Figures, Outcome};
     use crate::usage::Usage;
     use crate::wire::Wire;
 
@@ -107,6 +133,7 @@ mod tests {
             target: Some(usage),
             generator_cpu: Duration::from_millis(900),
             latency: None,
+            figures: Figures::new(),
         };
         Record::new(&case, contender, round, 1, &outcome)
     }
@@ -135,6 +162,18 @@ mod tests {
                 format!("| {case} | router | 0.250 | 2.00 (1.50 to 2.50) | 1000000 | - | 2.0, 4.0 | 90 % |"),
             ]
         );
+    }
+
+    #[test]
+    fn figures_have_a_table_of_their_own() {
+        let with = |round, bytes| {
+            let figures = Figures::from([("rss_bytes_per_session", bytes)]);
+            Record { figures, ..record("router", round, 100) }
+        };
+        let table = table(&[with(1, 2010.0), with(2, 2051.0), with(3, 950.5)]);
+        let case = "pubsub 1x1 32B rawsocket+msgpack";
+        let expected = format!("| {case} | router | rss_bytes_per_session | 2010 | 950.5 to 2051 |");
+        assert_eq!(table.lines().last(), Some(expected.as_str()));
     }
 
     #[test]
