@@ -202,11 +202,11 @@ mod tests {
         let before = clock::now();
         let job: Job = Box::new(move |turn| {
             let name = thread::current().name().map(str::to_owned);
-            done.send((name, turn.now, turn.deliveries())).expect("somebody waits");
+            done.send((name, turn.now, turn.work())).expect("somebody waits");
         });
         threads.run(job).ok().expect("there is room");
-        let (name, now, deliveries) = results.recv_timeout(PATIENCE).expect("it is done");
-        assert_eq!((name.as_deref(), deliveries), (Some("service-1"), 0));
+        let (name, now, work) = results.recv_timeout(PATIENCE).expect("it is done");
+        assert_eq!((name.as_deref(), work), (Some("service-1"), 0));
         assert!(now >= before);
     }
 

@@ -9,11 +9,14 @@ use std::cell::Cell;
 use router::Worker;
 use rustls::crypto::aws_lc_rs;
 
-/// How many bytes are read at once.
-pub(crate) const SCRATCH_BYTES: usize = 64 << 10;
+/// How many bytes are read at once: several messages of 64 KiB, so that what goes to their receivers is several, too. (With
+/// small messages a poll ends by its work before.)
+pub(crate) const SCRATCH_BYTES: usize = 256 << 10;
 
 /// How many buffers a thread keeps for partial frames.
 const BUFFERS_MAX: usize = 32;
+/// The largest of them, in bytes; larger ones are freed.
+const BUFFER_BYTES_MAX: usize = 64 << 10;
 
 thread_local! {
     static LOCAL: Cell<Option<Box<Local>>> = const { Cell::new(None) };
@@ -58,9 +61,9 @@ impl Buffers {
         buffer
     }
 
-    /// Takes back a buffer; one that grew beyond [`SCRATCH_BYTES`] is freed.
+    /// Takes back a buffer; one that grew beyond [`BUFFER_BYTES_MAX`] is freed.
     pub(crate) fn give(&mut self, mut buffer: Vec<u8>) {
-        if self.0.len() < BUFFERS_MAX && (1..=SCRATCH_BYTES).contains(&buffer.capacity()) {
+        if self.0.len() < BUFFERS_MAX && (1..=BUFFER_BYTES_MAX).contains(&buffer.capacity()) {
             buffer.clear();
             self.0.push(buffer);
         }
@@ -106,7 +109,7 @@ mod tests {
     #[test]
     fn a_buffer_that_grew_large_is_not_kept() {
         let mut buffers = Buffers::default();
-        buffers.give(Vec::with_capacity(SCRATCH_BYTES + 1));
+        buffers.give(Vec::with_capacity(BUFFER_BYTES_MAX + 1));
         buffers.give(Vec::new());
         assert!(buffers.0.is_empty());
         buffers.give(vec![1; 100]);

@@ -46,6 +46,10 @@ const DEFERRED_BYTES_MAX: usize = 64 << 10;
 const DEFERRED_MESSAGE_BYTES: usize = 64;
 /// How long a decision may take; then it is "could not be found out".
 const DECISION_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+/// What it costs to read a message, find what it is about and write another, as [`Turn::work`] counts it.
+const MESSAGE_WORK: usize = 4;
+/// So many of its bytes cost one more.
+const BYTES_PER_WORK: usize = 128;
 
 /// What a connection's task does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +200,7 @@ impl Link {
     /// Handles one message.
     pub fn receive(&mut self, message: &[u8], turn: &mut Turn<'_>) -> Flow {
         turn.owner = self.session_id();
+        turn.spend(MESSAGE_WORK + message.len() / BYTES_PER_WORK);
         // A session that was ended meanwhile does nothing more, even in the middle of a batch of its input.
         if self.peer().is_some_and(|peer| peer.is_ending())
             && let flow @ Flow::Close { .. } = self.follow_ending(turn)

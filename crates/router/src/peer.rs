@@ -169,11 +169,12 @@ impl Peer {
         lock(&self.mailbox)
     }
 
-    /// Delivers an event, unless `active` says the subscription has ended.
-    pub(crate) fn push_event(
+    /// Delivers events, `count` of them in one frame behind the other, unless `active` says the subscription has ended.
+    pub(crate) fn push_events(
         self: &Arc<Self>,
         active: &Active,
-        frame: &Frame<'_>,
+        frames: &Frame<'_>,
+        count: u64,
         turn: &mut Turn<'_>,
     ) -> Sent {
         let mut mailbox = self.mailbox();
@@ -187,20 +188,20 @@ impl Peer {
                 mailbox.cut_off(self, turn);
                 return Sent::Gone;
             }
-            mailbox.count_dropped_event(self);
+            mailbox.count_dropped_events(self, count);
             return Sent::Full;
         }
         if queued > soft / 4 * 3 && turn.now < mailbox.drained_at + DRAINING {
             turn.pace();
         }
-        mailbox.outbox.push(self.format.framing, frame);
+        mailbox.outbox.push(self.format.framing, frames);
         mailbox.touch(self, turn);
         Sent::Queued
     }
 
     /// An event that is longer than this peer takes (RAW-19).
     pub(crate) fn drop_event(&self) {
-        self.mailbox().count_dropped_event(self);
+        self.mailbox().count_dropped_events(self, 1);
     }
 
     /// Sends a reply or a final answer.
@@ -387,13 +388,13 @@ impl Mailbox {
         Sent::Queued
     }
 
-    /// One more event that this session won't see; the log tells of the first, and of their number at the end.
-    fn count_dropped_event(&mut self, peer: &Peer) {
+    /// So many more events that this session won't see; the log tells of the first, and of their number at the end.
+    fn count_dropped_events(&mut self, peer: &Peer, count: u64) {
         if self.events_dropped == 0 {
             tracing::warn!(session = peer.id.value(), peer = %peer.transport.peer, queued = self.outbox.queued(),
                 "the first event is dropped for this session");
         }
-        self.events_dropped += 1;
+        self.events_dropped += count;
     }
 
     /// Ends the session of a peer that doesn't read. Its task may well wait for nothing but the socket, having been told of

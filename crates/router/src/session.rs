@@ -130,6 +130,9 @@ impl Session {
         };
         let unexpected = |message: MessageType| Err(Violation::Unexpected { message, state: OPEN });
         let (kind, request) = (message.message_type(), request_of(&message));
+        if kind != MessageType::Publish {
+            turn.flush();
+        }
         if let Some(request) = request
             && kind != MessageType::Call
             && !decided.is_repeat()
@@ -199,6 +202,7 @@ impl Session {
         if rejection.is_limit && !self.has_reported_limit.replace(true) {
             tracing::warn!(session = self.peer.id.value(), peer = %self.peer.transport.peer, "{kind} refused: {rejection}");
         }
+        turn.flush();
         dealer::send_rejection(&mut self.peer.mailbox(), &self.peer, kind, request, rejection, turn);
     }
 

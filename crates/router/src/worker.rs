@@ -1,7 +1,9 @@
 //! What one thread needs to route, and the turn in which it does.
 
 use std::hash::{BuildHasher, Hasher};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::thread::panicking;
 use std::time::Duration;
 
 use foldhash::quality::RandomState;
@@ -9,7 +11,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use crate::authorize::DecisionCache;
-use crate::broker::Route;
+use crate::broker::{self, Burst, Route};
 use crate::dealer::CallRoute;
 use crate::peer::Peer;
 use crate::time::Millis;
@@ -25,6 +27,7 @@ pub struct Worker {
     pub(crate) decisions: DecisionCache,
     /// Where events are encoded once for all their receivers.
     pub(crate) scratch: Vec<u8>,
+    pub(crate) burst: Burst,
     touched: Vec<Arc<Peer>>,
     routes_kept_since: Millis,
 }
@@ -41,6 +44,7 @@ impl Worker {
             call_routes: Cache::default(),
             decisions: DecisionCache::default(),
             scratch: Vec::new(),
+            burst: Burst::default(),
             touched: Vec::new(),
             routes_kept_since: Millis::default(),
         }
@@ -57,7 +61,8 @@ impl Worker {
     }
 }
 
-/// One batch of routing. When it ends, by panic too, every session that something was left for is woken, once.
+/// One batch of routing. When it ends, what was published in it is handed out, and every session that something was left
+/// for is woken, once. If it ends by a panic, they are woken too, but what was not handed out yet is lost with the publisher.
 #[derive(Debug)]
 pub struct Turn<'w> {
     /// The moment of this turn.
@@ -70,9 +75,9 @@ pub struct Turn<'w> {
 }
 
 impl Turn<'_> {
-    /// How much was done in this turn so far, in events delivered or what takes about as long, such as a receiver looked
-    /// at or a step of a search: a connection stops for others after some thousands.
-    pub fn deliveries(&self) -> usize {
+    /// How much was done in this turn so far, in units of an event delivered or what takes about as long (some 50 ns), such
+    /// as a receiver looked at or a step of a search: a connection stops for others after some thousands.
+    pub fn work(&self) -> usize {
         self.work
     }
 
@@ -82,11 +87,17 @@ impl Turn<'_> {
         self.pace
     }
 
+    /// Hands out publications that were handled and are not in the mailboxes of all their receivers yet, as happens at the
+    /// end of the turn anyway. Only then does [`Turn::should_pace`] know of them.
+    pub fn flush(&mut self) {
+        broker::flush(self);
+    }
+
     pub(crate) fn pace(&mut self) {
         self.pace = true;
     }
 
-    /// Counts work that one message can ask much of; see [`Turn::deliveries`].
+    /// Counts work that one message can ask much of; see [`Turn::work`].
     pub(crate) fn spend(&mut self, units: usize) {
         self.work = self.work.saturating_add(units);
     }
@@ -103,11 +114,22 @@ impl Turn<'_> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
+        // Those that something lies there for already are woken even if this fails.
+        let flushed = catch_unwind(AssertUnwindSafe(|| {
+            if panicking() {
+                self.worker.burst = Burst::default();
+            } else {
+                self.flush();
+            }
+        }));
         for peer in self.worker.touched.drain(..) {
             peer.wake();
         }
         // A rare crowd shouldn't keep its list for ever.
         self.worker.touched.shrink_to(8192);
+        if let Err(panic) = flushed {
+            resume_unwind(panic);
+        }
     }
 }
 

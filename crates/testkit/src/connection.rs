@@ -107,6 +107,7 @@ impl Connection {
             self.flow = self.link.receive(&message, turn);
             self.follow(self.flow, turn);
         }
+        turn.flush();
         self.paced |= turn.should_pace();
         self.flush() || busy
     }

@@ -3,7 +3,7 @@
 use router::{Flow, Link, Turn};
 use transport::{Batch, FrameError, Framing, Step, batch, rawsocket, websocket};
 
-use super::{Connection, DELIVERIES_MAX, End};
+use super::{Connection, End, WORK_MAX};
 
 /// How many bytes of a batch are routed in one go. A batch is one message to its connection, but holds so many that others
 /// would wait for long.
@@ -116,7 +116,7 @@ fn follow_batches(link: &mut Link, payload: &[u8]) {
 /// Routes one message; false if input has to wait then.
 fn receive(link: &mut Link, message: &[u8], turn: &mut Turn<'_>) -> Result<bool, End> {
     match link.receive(message, turn) {
-        Flow::Continue => Ok(turn.deliveries() < DELIVERIES_MAX),
+        Flow::Continue => Ok(turn.work() < WORK_MAX),
         Flow::Pause => Ok(link.wants_input()),
         Flow::Close { code, reason } => Err(End::Closed { code, reason }),
     }

@@ -4,7 +4,10 @@
 //! that doesn't fit the scratch buffer is put together here, in a buffer that grows with what has come, so that
 //! announcing much costs nobody anything.
 
-use crate::thread::{Buffers, SCRATCH_BYTES};
+use crate::thread::Buffers;
+
+/// What a buffer of its own begins with for a frame that doesn't fit the scratch buffer, in bytes.
+const FRAME_BYTES_MIN: usize = 64 << 10;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -101,11 +104,11 @@ impl Input {
         self.needed > scratch || self.held.len() >= scratch
     }
 
-    /// Grows by doubling from [`SCRATCH_BYTES`], but not beyond what is needed.
+    /// Grows by doubling from [`FRAME_BYTES_MIN`], but not beyond what is needed.
     fn append(&mut self, fresh: &[u8]) {
         let length = self.held.len() + fresh.len();
         if length > self.held.capacity() {
-            let doubled = (self.held.capacity() * 2).max(SCRATCH_BYTES.min(self.needed));
+            let doubled = (self.held.capacity() * 2).max(FRAME_BYTES_MIN.min(self.needed));
             let target = doubled.min(self.needed).max(length);
             self.held.reserve_exact(target - self.held.len());
         }
@@ -182,7 +185,7 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(desk.read(&[7; SCRATCH]), None);
         }
-        assert!(desk.input.held.capacity() <= SCRATCH_BYTES);
+        assert!(desk.input.held.capacity() <= FRAME_BYTES_MIN);
         desk.input.needed = 4 + 5 * SCRATCH;
         let whole = desk.read(&[7; SCRATCH]).expect("it is whole");
         assert_eq!(whole.len(), 4 + 5 * SCRATCH);

@@ -9,7 +9,7 @@
 //! Others never write to this socket: they append to the session's mailbox and wake this task. Timers are one
 //! [`Alarm`], which exists only while there is a deadline; silence is somebody else's business ([`crate::heartbeat`]).
 //!
-//! A poll is bounded: after [`SCRATCH_BYTES`] of input, [`DELIVERIES_MAX`] deliveries or [`WRITE_BYTES_MAX`] of output
+//! A poll is bounded: after [`SCRATCH_BYTES`] of input, [`WORK_MAX`] of work or [`WRITE_BYTES_MAX`] of output
 //! it lets others go first. Input isn't read while the session waits for a decision or has a lot to be sent already,
 //! and for some milliseconds when it floods receivers that can't quite follow ([`Pace`]).
 //!
@@ -49,8 +49,8 @@ use crate::opening::Context;
 use crate::thread::{self, Buffers, Local, SCRATCH_BYTES};
 use crate::{PeerAddress, clock};
 
-/// How many deliveries one poll makes before it lets others go first.
-const DELIVERIES_MAX: usize = 8192;
+/// How much work one poll does before it lets others go first, as [`Turn::work`] counts it: a millisecond, more or less.
+const WORK_MAX: usize = 24 << 10;
 /// How many bytes one poll writes before it lets others go first.
 const WRITE_BYTES_MAX: usize = 1 << 20;
 /// How many pieces are written at once.
@@ -233,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if self.suspended {
                 return Ok(routed);
             }
-            if budget == 0 || turn.deliveries() >= DELIVERIES_MAX {
+            if budget == 0 || turn.work() >= WORK_MAX {
                 cx.waker().wake_by_ref();
                 return Ok(routed);
             }
@@ -255,6 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.route(fresh, turn, scratch, buffers)?;
             }
             routed = true;
+            turn.flush();
             if turn.should_pace() {
                 self.pace.slow_down(now);
             } else {
@@ -324,8 +325,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             // A socket may well take several megabytes at once.
             let filled = self.output.io_slices_within(&mut slices, WRITE_BYTES_MAX - written);
-            let slices = slices.get(..filled).unwrap_or_default();
-            match Pin::new(&mut self.stream).poll_write_vectored(cx, slices) {
+            let stream = Pin::new(&mut self.stream);
+            let polled = match slices.get(..filled).unwrap_or_default() {
+                // The system takes one piece faster than a list of one.
+                [piece] => stream.poll_write(cx, piece),
+                pieces => stream.poll_write_vectored(cx, pieces),
+            };
+            match polled {
                 Poll::Pending => return self.blocked(now),
                 Poll::Ready(Ok(0)) => return Err(End::Io(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(bytes)) => {

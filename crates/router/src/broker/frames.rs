@@ -60,22 +60,12 @@ impl<'s> Frames<'s> {
             Stored::Scratch(range) => Frame::Copied(self.scratch.get(range.clone()).unwrap_or_default()),
             Stored::Shared(bytes) => Frame::Shared(Bytes::clone(bytes)),
         };
-        peer.push_event(&membership.active, &frame, turn)
+        peer.push_events(&membership.active, &frame, 1, turn)
     }
 
     fn make(&mut self, event: &Event<'_>, format: Format) -> usize {
         let start = self.scratch.len();
-        let mut message_len = 0;
-        let body = |out: &mut Vec<u8>| {
-            let start = out.len();
-            event.encode(format.serializer, out);
-            message_len = out.len() - start;
-        };
-        if format.framing.is_batched() {
-            format.framing.batch_item(self.scratch, body);
-        } else {
-            format.framing.frame(self.scratch, body);
-        }
+        let message_len = encode(event, format, self.scratch);
         let frame = if self.scratch.len() - start < SHARE_BYTES_MIN {
             Stored::Scratch(start..self.scratch.len())
         } else {
@@ -96,4 +86,15 @@ impl<'s> Frames<'s> {
         self.scratch.truncate(start);
         Bytes::from(frame)
     }
+}
+
+/// Appends the frame of an event, or on a batched transport its item; answers the length of the message in it.
+pub(super) fn encode(event: &Event<'_>, format: Format, out: &mut Vec<u8>) -> usize {
+    let mut message_len = 0;
+    format.framing.batch_item(out, |out| {
+        let start = out.len();
+        event.encode(format.serializer, out);
+        message_len = out.len() - start;
+    });
+    message_len
 }

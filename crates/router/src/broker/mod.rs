@@ -17,6 +17,7 @@
 //!
 //! Spec: basic profile, "Publish and Subscribe"; advanced profile, "Advanced PubSub".
 
+mod burst;
 mod filter;
 mod frames;
 mod retention;
@@ -29,6 +30,7 @@ use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
+use smallvec::SmallVec;
 use wamp::message::{
     Event, EventDetails, Publish, PublishOptions, Published, Receivers, Subscribe, Subscribed, Unsubscribe,
     Unsubscribed,
@@ -43,7 +45,7 @@ use crate::authorize::Role;
 use crate::config::RealmConfig;
 use crate::edges::Clock;
 use crate::history::{Published as Kept, StoredEvent};
-use crate::identity::Origin;
+use crate::identity::{Format, Origin};
 use crate::index::{Generations, Index};
 use crate::lock::lock;
 use crate::meta::{MetaEvent, MetaEvents, MetaTopic};
@@ -52,6 +54,7 @@ use crate::rejection::Rejection;
 use crate::store::Store;
 use crate::table::Table;
 use crate::worker::{Cached, Turn};
+pub(crate) use burst::{Burst, flush};
 pub(crate) use filter::Filter;
 use frames::Frames;
 use retention::{Retained, Retention};
@@ -88,6 +91,8 @@ pub(crate) struct Route {
 struct Target {
     subscription: Arc<Subscription>,
     members: Arc<[Arc<Membership>]>,
+    /// Those of the members.
+    formats: SmallVec<[Format; 2]>,
 }
 
 impl Cached for Route {
@@ -393,8 +398,8 @@ impl Broker {
         self.index.matching(topic)
     }
 
-    /// Handles a PUBLISH that is valid and authorized: every receiver's mailbox has the event when this returns, then
-    /// the acknowledgement, if it was asked for, that of the publisher.
+    /// Handles a PUBLISH that is valid and authorized: every receiver's mailbox has the event when the turn is flushed
+    /// next ([`burst`]), or if an acknowledgement was asked for, when this returns.
     pub(crate) fn publish(
         &self,
         origin: &Origin<'_>,
@@ -404,6 +409,14 @@ impl Broker {
     ) -> Result<PublicationId, Rejection> {
         let publication = PublicationId::from_bits(turn.random());
         let Publish { options, topic, payload, .. } = publish;
+        let is_plain = !options.retain
+            && !options.acknowledge
+            && options.receivers.is_none()
+            && options.rkey.is_none()
+            && payload.bytes().len() <= burst::PAYLOAD_BYTES_MAX;
+        if !is_plain {
+            turn.flush();
+        }
         let exclude_me = options.exclude_me.unwrap_or(true);
         let hidden_from = exclude_me.then_some(origin.session).or(terms.hide_from);
         let mut details = EventDetails {
@@ -438,7 +451,12 @@ impl Broker {
                 self.store.append(history, Arc::clone(&event));
             }
         }
-        if !route.targets.is_empty() {
+        if let Some(target) = route.only_target().filter(|_| is_plain) {
+            details.topic = target.topic_of(&topic);
+            let event = Event { subscription: target.subscription.id, publication, details, payload };
+            burst::add(&route, target, &event, hidden_from, turn);
+        } else if !route.targets.is_empty() {
+            turn.flush();
             let filter = Filter::new(hidden_from, options.receivers);
             let mut event =
                 Event { subscription: route.targets[0].subscription.id, publication, details, payload };
@@ -475,6 +493,8 @@ impl Broker {
             // Only retaining is ever refused.
             tracing::error!(%rejection, "a meta event was not published");
         }
+        // Whoever publishes the next one, on another thread, doesn't wait for the end of this turn.
+        turn.flush();
     }
 
     fn route(&self, topic: &str, turn: &mut Turn<'_>) -> Arc<Route> {
@@ -486,10 +506,7 @@ impl Broker {
         }
         let (subscriptions, nodes) = self.index.matching(topic);
         turn.spend(nodes + subscriptions.len());
-        let targets: Box<[Target]> = subscriptions
-            .into_iter()
-            .map(|subscription| Target { members: subscription.members.list(), subscription })
-            .collect();
+        let targets: Box<[Target]> = subscriptions.into_iter().map(Target::new).collect();
         let members: usize = targets.iter().map(|target| target.members.len()).sum();
         let is_kept = targets.iter().any(|target| target.subscription.history.is_some());
         let weight = 1 + topic.len() / 64 + targets.len() + members;
@@ -545,7 +562,33 @@ fn send_retained(
     }
 }
 
+impl Route {
+    /// Its target, if it has only one, without a history: then publications can be given to the receivers together.
+    fn only_target(&self) -> Option<&Target> {
+        match &*self.targets {
+            [target] if !self.is_kept => Some(target),
+            _ => None,
+        }
+    }
+}
+
 impl Target {
+    fn new(subscription: Arc<Subscription>) -> Self {
+        let members = subscription.members.list();
+        let mut formats = SmallVec::new();
+        for membership in members.iter() {
+            if !formats.contains(&membership.peer.format) {
+                formats.push(membership.peer.format);
+            }
+        }
+        Target { subscription, members, formats }
+    }
+
+    /// How the pattern's receivers are told what was published to.
+    fn topic_of<'e>(&self, topic: &'e str) -> Option<Cow<'e, str>> {
+        (self.subscription.match_policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic))
+    }
+
     fn deliver<'e>(
         &self,
         topic: &'e str,
@@ -556,8 +599,7 @@ impl Target {
         turn: &mut Turn<'_>,
     ) {
         event.subscription = self.subscription.id;
-        event.details.topic =
-            (self.subscription.match_policy != MatchPolicy::Exact).then_some(Cow::Borrowed(topic));
+        event.details.topic = self.topic_of(topic);
         let shard = rkey.and_then(|rkey| shard::choose(rkey, &self.members));
         let mut frames = Frames::new(scratch);
         for membership in self.members.iter() {

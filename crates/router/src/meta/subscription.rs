@@ -120,7 +120,7 @@ impl MetaApi {
         self.subscriptions_matching(topic).0
     }
 
-    /// The same, and how much was looked at for it, as [`Turn::deliveries`] counts it.
+    /// The same, and how much was looked at for it, as [`Turn::work`] counts it.
     pub(super) fn subscriptions_matching(&self, topic: &str) -> (Vec<SubscriptionId>, usize) {
         let (found, nodes) = self.realm.broker.matching(topic);
         let visible = found.iter().filter(|subscription| self.may_see_uri(&subscription.uri));

@@ -287,6 +287,8 @@ fn execute(
         hide_from: None,
     };
     realm.broker.publish(&peer.origin(), publish, terms, turn)?;
+    // The news of the session's end, which any thread may publish, comes after it.
+    turn.flush();
     Ok(())
 }
 

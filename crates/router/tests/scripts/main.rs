@@ -6,6 +6,7 @@
 mod authentication;
 mod authorization;
 mod broker;
+mod bursts;
 mod decision;
 mod declared;
 mod features;

@@ -9,7 +9,7 @@ fn work_of(net: &mut Net, client: Client, message: Json) -> usize {
     let mut turn = worker.turn(net.now());
     net.connection(client).send(message);
     net.connection(client).run(&mut turn);
-    let work = turn.deliveries();
+    let work = turn.work();
     drop(turn);
     net.settle();
     work
