@@ -32,7 +32,9 @@ mod report;
 mod run;
 mod scale;
 mod stamp;
+mod stream;
 mod target;
+mod tls;
 mod usage;
 mod wire;
 
