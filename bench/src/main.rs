@@ -31,6 +31,7 @@ mod process;
 mod report;
 mod run;
 mod scale;
+mod setup;
 mod stamp;
 mod stream;
 mod target;
