@@ -29,6 +29,9 @@ pub(crate) enum Part<'a> {
 }
 
 /// Opens a connection and joins. When this returns, the subscription or registration is in force.
+///
+/// Sessions join one after the other, waiting for each answer: ten thousand take a few seconds, under TLS some more,
+/// before anything is measured.
 pub(crate) fn join(target: &Target, wire: Wire, part: Part<'_>) -> Result<Connection> {
     let (address, path) = target.place(wire)?;
     let mut opening = Opening::connect(address, path, wire)?;
