@@ -7,8 +7,12 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 
+use wamp::Serializer;
+
+use crate::setup::Needs;
 use crate::stamp::MIN_SIZE;
-use crate::wire::{MAX_MESSAGE, Wire};
+use crate::target::Speaks;
+use crate::wire::{Link, MAX_MESSAGE, Wire};
 
 /// At most so many sessions of a kind: what the sources in stamps can tell apart.
 const SESSIONS_MAX: usize = 20_000;
@@ -22,6 +26,14 @@ pub(crate) const DEFAULT_PAYLOAD: usize = 32;
 pub(crate) enum Shape {
     /// All publishers publish to one topic, and all subscribers receive everything.
     PubSub {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+    },
+    /// As `PubSub`, but a router has to transcode: publishers speak JSON over WebSocket, subscribers in turn the case's
+    /// wire and the same with CBOR. With the floor, which can't, all speak the case's wire.
+    Mixed {
         /// How many publish.
         publishers: usize,
         /// How many receive.
@@ -45,32 +57,62 @@ pub(crate) struct Case {
     pub(crate) shape: Shape,
     /// The size of the one text argument, in bytes.
     pub(crate) payload: usize,
-    /// How all sessions are connected.
+    /// How all sessions are connected, unless they are [`Shape::Mixed`].
     pub(crate) wire: Wire,
 }
 
+/// How the sessions of a case with publishers are connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Wires {
+    /// All publishers.
+    pub(crate) publishers: Wire,
+    /// The subscribers, in turn.
+    pub(crate) subscribers: [Wire; 2],
+}
+
 /// The rows of `docs/performance.md`.
-pub(crate) const STANDARD: [&str; 11] = [
+pub(crate) const STANDARD: [&str; 19] = [
     "pubsub 1x1",
     "pubsub 1x10",
     "pubsub 10x10",
     "pubsub 1x1000",
+    "pubsub 1x10000",
     "pubsub 1x10 64KiB",
     "pubsub 1x10 websocket+json",
     "pubsub 1x10 1KiB websocket+json",
     "pubsub 1x10 64KiB websocket+json",
+    "pubsub 1x10 rawsocket+msgpack+tls",
+    "pubsub 1x10 websocket+json+tls",
+    "pubsub 1x10 1KiB websocket+json+deflate",
+    "mixed 1x10 1KiB",
     "rpc 1x1 depth 1",
     "rpc 10x10 depth 64",
     "rpc 10x10 depth 64 websocket+json",
+    "rpc 10x10 depth 64 rawsocket+msgpack+tls",
+    "rpc 10x10 depth 64 websocket+json+tls",
+    "rpc 10x10 depth 64 1KiB websocket+json+deflate",
 ];
 
-/// Small ones, for `smoke`: every kind of load, on both transports, with payloads that come in one read and in many.
-pub(crate) const SMOKE: [&str; 5] = [
+/// Small ones, for `smoke`: every kind of load and every serializer on both transports, with all options, and with
+/// payloads that come in one read and in many.
+pub(crate) const SMOKE: [&str; 17] = [
     "pubsub 2x3",
     "pubsub 2x3 64KiB websocket+json",
     "pubsub 1x2 1KiB rawsocket+cbor",
+    "pubsub 1x2 rawsocket+json",
+    "pubsub 1x2 rawsocket+ubjson",
+    "pubsub 1x2 rawsocket+bjdata",
+    "pubsub 1x2 websocket+msgpack",
+    "pubsub 1x2 websocket+cbor",
+    "pubsub 1x2 websocket+ubjson",
+    "pubsub 1x2 websocket+bjdata",
+    "pubsub 2x3 64KiB rawsocket+msgpack+tls",
+    "pubsub 2x3 1KiB websocket+json+deflate+tls",
+    "mixed 2x3 1KiB",
+    "mixed 1x2 1KiB websocket+msgpack+deflate",
     "rpc 3x2 depth 4",
-    "rpc 2x3 depth 4 websocket+json",
+    "rpc 2x3 depth 4 websocket+json+tls",
+    "rpc 2x3 depth 4 1KiB websocket+json+deflate",
 ];
 
 impl Case {
@@ -85,8 +127,9 @@ impl Case {
         let (left, right) = sessions(words.next().context("expected the sessions, such as 1x10")?)?;
         let mut case = match kind {
             "pubsub" => Self { shape: Shape::PubSub { publishers: left, subscribers: right }, payload, wire },
+            "mixed" => Self { shape: Shape::Mixed { publishers: left, subscribers: right }, payload, wire },
             "rpc" => Self { shape: Shape::Rpc { callers: left, callees: right, depth: 1 }, payload, wire },
-            _ => bail!("unknown kind of load {kind:?}: expected pubsub or rpc"),
+            _ => bail!("unknown kind of load {kind:?}: expected pubsub, mixed or rpc"),
         };
         while let Some(word) = words.next() {
             match (word, &mut case.shape) {
@@ -106,7 +149,9 @@ impl Case {
     /// The number of sessions it needs.
     pub(crate) const fn sessions(&self) -> usize {
         match self.shape {
-            Shape::PubSub { publishers, subscribers } => publishers + subscribers,
+            Shape::PubSub { publishers, subscribers } | Shape::Mixed { publishers, subscribers } => {
+                publishers + subscribers
+            }
             Shape::Rpc { callers, callees, .. } => callers + callees,
         }
     }
@@ -114,8 +159,26 @@ impl Case {
     /// What is counted.
     pub(crate) const fn unit(&self) -> &'static str {
         match self.shape {
-            Shape::PubSub { .. } => "events",
+            Shape::PubSub { .. } | Shape::Mixed { .. } => "events",
             Shape::Rpc { .. } => "calls",
+        }
+    }
+
+    /// What a router has to be started with.
+    pub(crate) fn needs(&self) -> Needs {
+        let Wire { link, serializer, deflate, tls } = self.wire;
+        Needs { tls, deflate, ubjson: link == Link::RawSocket && serializer == Serializer::Ubjson }
+    }
+
+    /// How publishers and subscribers are connected to what speaks so.
+    pub(crate) fn wires(&self, speaks: &Speaks) -> Wires {
+        let Case { shape, wire, .. } = *self;
+        match (shape, speaks) {
+            (Shape::Mixed { .. }, Speaks::Wamp { .. }) => Wires {
+                publishers: Wire { link: Link::WebSocket, serializer: Serializer::Json, ..wire },
+                subscribers: [wire, Wire { serializer: Serializer::Cbor, ..wire }],
+            },
+            _ => Wires { publishers: wire, subscribers: [wire; 2] },
         }
     }
 }
@@ -131,6 +194,7 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Shape::PubSub { publishers, subscribers } => write!(f, "pubsub {publishers}x{subscribers}"),
+            Shape::Mixed { publishers, subscribers } => write!(f, "mixed {publishers}x{subscribers}"),
             Shape::Rpc { callers, callees, depth } => write!(f, "rpc {callers}x{callees} depth {depth}"),
         }
     }
@@ -197,6 +261,28 @@ mod tests {
         assert_eq!(case.to_string(), "rpc 10x5 depth 1 1KiB websocket+json");
         let case = Case::parse("pubsub 1x2 33", DEFAULTS).unwrap();
         assert_eq!(case.to_string(), "pubsub 1x2 33B rawsocket+msgpack");
+    }
+
+    #[test]
+    fn only_a_router_is_spoken_to_in_three_ways() {
+        let case = Case::parse("mixed 1x10 rawsocket+msgpack+tls", DEFAULTS).unwrap();
+        let wires = |speaks| {
+            let Wires { publishers, subscribers: [first, second] } = case.wires(&speaks);
+            [publishers, first, second].map(|wire| wire.to_string())
+        };
+        let router = wires(Speaks::Wamp { realm: "realm1".to_owned() });
+        assert_eq!(router, ["websocket+json+tls", "rawsocket+msgpack+tls", "rawsocket+cbor+tls"]);
+        assert_eq!(wires(Speaks::Relay), ["rawsocket+msgpack+tls"; 3]);
+    }
+
+    #[test]
+    fn a_router_is_told_only_what_it_does_not_do_anyway() {
+        let needs = |text| Case::parse(text, DEFAULTS).unwrap().needs();
+        assert_eq!(needs("pubsub 1x1"), Needs::default());
+        assert_eq!(needs("rpc 1x1 websocket+ubjson"), Needs::default());
+        assert!(needs("pubsub 1x1 rawsocket+ubjson").ubjson);
+        let both = needs("pubsub 1x1 websocket+json+deflate+tls");
+        assert_eq!(both, Needs { tls: true, deflate: true, ubjson: false });
     }
 
     #[test]

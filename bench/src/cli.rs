@@ -82,10 +82,11 @@ struct Run {
 
 #[derive(Debug, Args)]
 struct Router {
-    /// A router's program, started on a port of its own choice for each run: --listen 127.0.0.1:0 --realm REALM.
+    /// A router's program, started on a port of its own choice for each run: --listen 127.0.0.1:0 --realm REALM, or
+    /// --config FILE where a case needs more.
     #[arg(long, conflicts_with = "url")]
     router: Option<OsString>,
-    /// A router that runs already: ws://HOST:PORT/PATH, rs://HOST:PORT, or both.
+    /// A router that runs already: ws://HOST:PORT/PATH, rs://HOST:PORT, or both; wss:// and rss:// for cases with TLS.
     #[arg(long)]
     url: Vec<Url>,
     /// The process of that router, to read its processor time and memory.
@@ -246,6 +247,6 @@ mod tests {
         assert!(parse(&["--url", "rs://127.0.0.1:1", "--url", "ws://127.0.0.1:2", "--pid", "3"]).is_ok());
         assert!(parse(&["--url", "rs://127.0.0.1:1", "--router", "./cloverleaf"]).is_err());
         assert!(parse(&["--pid", "3"]).is_err());
-        assert!(parse(&["--payload", "64KiB", "--transport", "websocket+cbor"]).is_ok());
+        assert!(parse(&["--payload", "64KiB", "--transport", "websocket+cbor+tls"]).is_ok());
     }
 }

@@ -3,33 +3,42 @@
 //! Used by the generator and by the floor. Input is read in chunks into a buffer that all connections share and decoded
 //! there; a connection itself only keeps what belongs to a frame that isn't complete yet. Output collects until
 //! somebody flushes, so that a turn of the poll loop costs one write per connection however many messages it made.
+//!
+//! With TLS what was read is decrypted from a second shared buffer into the first, and what is flushed is encrypted on
+//! its way; without, neither costs anything.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
 
 use anyhow::{Context, Result, bail};
 use mio::net::TcpStream;
 use transport::{Decoder, Step};
 
+use crate::tls::{RECORD_MAX, Tls};
 use crate::wire::Framer;
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 256 * 1024;
 
-/// The buffer that connections read into.
-pub(crate) struct Scratch(Vec<u8>);
+/// The buffers that connections read into.
+pub(crate) struct Scratch {
+    plain: Vec<u8>,
+    /// What is to be decrypted; shorter than `plain`, so that there is room for it.
+    encrypted: Vec<u8>,
+}
 
 impl Scratch {
-    /// An empty buffer.
+    /// Empty buffers.
     pub(crate) fn new() -> Self {
-        Self(vec![0; CHUNK])
+        Self { plain: vec![0; CHUNK], encrypted: vec![0; CHUNK - RECORD_MAX] }
     }
 
-    /// The whole buffer, with at least a chunk of room behind `kept` bytes.
-    fn with_room(&mut self, kept: usize) -> &mut [u8] {
-        if self.0.len() < kept + CHUNK {
-            self.0.resize(kept + CHUNK, 0);
+    /// The whole buffers, the first with at least a chunk of room behind `kept` bytes.
+    fn with_room(&mut self, kept: usize) -> (&mut [u8], &mut [u8]) {
+        if self.plain.len() < kept + CHUNK {
+            self.plain.resize(kept + CHUNK, 0);
         }
-        &mut self.0
+        (&mut self.plain, &mut self.encrypted)
     }
 }
 
@@ -75,6 +84,7 @@ pub(crate) enum Peer {
 pub(crate) struct Connection {
     /// The socket, to be registered with a poll.
     pub(crate) stream: TcpStream,
+    tls: Option<Tls>,
     /// What goes out.
     pub(crate) outbox: Outbox,
     decoder: Decoder,
@@ -83,9 +93,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Goes on where a blocking handshake stopped; `partial` was read already.
-    pub(crate) fn new(stream: TcpStream, decoder: Decoder, framer: Framer, partial: Vec<u8>) -> Self {
-        Self { stream, outbox: Outbox::new(framer), decoder, partial }
+    /// Goes on where blocking handshakes stopped.
+    pub(crate) fn new(stream: TcpStream, tls: Option<Tls>, decoder: Decoder, framer: Framer) -> Self {
+        Self { stream, tls, outbox: Outbox::new(framer), decoder, partial: Vec::new() }
     }
 
     /// Reads what is there and hands over each whole message, with the outbox to answer into.
@@ -96,9 +106,10 @@ impl Connection {
     ) -> Result<Peer> {
         loop {
             let kept = self.partial.len();
-            let buffer = scratch.with_room(kept);
+            let (buffer, encrypted) = scratch.with_room(kept);
             let (front, room) = buffer.split_at_mut(kept);
-            let read = match self.stream.read(room) {
+            let into = if self.tls.is_some() { &mut *encrypted } else { &mut *room };
+            let read = match self.stream.read(into) {
                 Ok(0) => return Ok(Peer::Closed),
                 Ok(read) => read,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Peer::Open),
@@ -107,7 +118,11 @@ impl Connection {
                 Err(error) => return Err(error).context("can't read from the connection"),
             };
             // A read that left room has emptied the socket: with edge-triggered epoll the next byte is an event.
-            let is_drained = read < room.len();
+            let is_drained = read < into.len();
+            let read = match &mut self.tls {
+                Some(tls) => tls.decrypt(encrypted.get(..read).unwrap_or_default(), room)?,
+                None => read,
+            };
             front.copy_from_slice(&self.partial);
             self.partial.clear();
             let filled = buffer.get_mut(..kept + read).unwrap_or_default();
@@ -145,17 +160,40 @@ impl Connection {
     /// Writes as much of the outbox as the socket takes; what remains goes with the next call.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         let Outbox { bytes, written, .. } = &mut self.outbox;
-        *written += write_all_now(&mut self.stream, bytes.get(*written..).unwrap_or_default())?;
-        if *written == bytes.len() {
+        let due = bytes.get(*written..).unwrap_or_default();
+        let (taken, is_full) = write_now(&mut self.stream, self.tls.as_mut(), due)?;
+        *written += taken;
+        if !is_full {
             bytes.clear();
             *written = 0;
         }
         Ok(())
     }
+
+    /// Writes what is left and ends our side of the connection, as far as that goes without waiting.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
+        self.flush()?;
+        if let Some(tls) = &mut self.tls {
+            tls.close(&mut self.stream)?;
+        }
+        self.stream.shutdown(Shutdown::Write)
+    }
+
+    /// Writes what lies elsewhere than in the outbox, until the socket is full or `bytes` end. Answers how many were
+    /// taken, and whether the socket is full: then the rest, of which some may lie in here, waits until it isn't.
+    pub(crate) fn write_now(&mut self, bytes: &[u8]) -> io::Result<(usize, bool)> {
+        write_now(&mut self.stream, self.tls.as_mut(), bytes)
+    }
 }
 
-/// Writes until the socket is full or `bytes` end; says how many were taken.
-pub(crate) fn write_all_now(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
+fn write_now(stream: &mut TcpStream, tls: Option<&mut Tls>, bytes: &[u8]) -> io::Result<(usize, bool)> {
+    match tls {
+        None => write_all_now(stream, bytes).map(|taken| (taken, taken < bytes.len())),
+        Some(tls) => tls.write(stream, bytes).map(|taken| (taken, !tls.is_written())),
+    }
+}
+
+fn write_all_now(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let mut rest = bytes;
     while !rest.is_empty() {
         match stream.write(rest) {
@@ -184,8 +222,8 @@ mod tests {
         let (far, _) = listener.accept().unwrap();
         far.set_nonblocking(true).unwrap();
         let decoder = Decoder::RawSocket(rawsocket::Decoder::new(1 << 20));
-        let framer = Framer::client(Wire::RAWSOCKET_MSGPACK);
-        (near, Connection::new(TcpStream::from_std(far), decoder, framer, Vec::new()))
+        let framer = Framer::client(Wire::RAWSOCKET_MSGPACK, None);
+        (near, Connection::new(TcpStream::from_std(far), None, decoder, framer))
     }
 
     /// Receives until `count` messages are there, or the other side closes.
@@ -241,6 +279,6 @@ mod tests {
     }
 
     fn wamp_frame(out: &mut Vec<u8>, message: &[u8]) {
-        Framer::client(Wire::RAWSOCKET_MSGPACK).copy(out, message);
+        Framer::client(Wire::RAWSOCKET_MSGPACK, None).copy(out, message);
     }
 }

@@ -2,8 +2,6 @@
 //!
 //! A router is told so in WAMP, the relay in one word; from there on both get the same messages.
 
-use std::net::Shutdown;
-
 use anyhow::{Context, Result, bail};
 use wamp::message::{
     Goodbye, Hello, HelloDetails, Message, Register, RegisterOptions, Subscribe, SubscribeOptions,
@@ -31,8 +29,12 @@ pub(crate) enum Part<'a> {
 }
 
 /// Opens a connection and joins. When this returns, the subscription or registration is in force.
+///
+/// Sessions join one after the other, waiting for each answer: ten thousand take a few seconds, under TLS some more,
+/// before anything is measured.
 pub(crate) fn join(target: &Target, wire: Wire, part: Part<'_>) -> Result<Connection> {
-    let mut opening = Opening::connect(target.address(wire.link), &target.path, wire)?;
+    let (address, path) = target.place(wire)?;
+    let mut opening = Opening::connect(address, path, wire)?;
     match &target.speaks {
         Speaks::Relay => join_relay(&mut opening, part)?,
         Speaks::Wamp { realm } => join_router(&mut opening, wire.serializer, realm, part)?,
@@ -47,8 +49,7 @@ pub(crate) fn leave(mut connection: Connection, target: &Target, serializer: Ser
         connection.outbox.message(|out| goodbye.encode(serializer, out));
     }
     // Whoever is gone already needs no goodbye.
-    let _ = connection.flush();
-    let _ = connection.stream.shutdown(Shutdown::Write);
+    let _ = connection.finish();
 }
 
 fn join_relay(opening: &mut Opening, part: Part<'_>) -> Result<()> {

@@ -31,8 +31,11 @@ mod process;
 mod report;
 mod run;
 mod scale;
+mod setup;
 mod stamp;
+mod stream;
 mod target;
+mod tls;
 mod usage;
 mod wire;
 

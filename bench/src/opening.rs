@@ -1,28 +1,34 @@
 //! The beginning of a connection, blocking: the transport's handshake, and messages one at a time.
 //!
-//! Opening is not what is measured, so it may be simple: plain sockets with a time limit. What was opened goes on as a
+//! Opening is not what is measured, so it may be simple: blocking sockets with a time limit. What was opened goes on as a
 //! [`Connection`].
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustls::ServerConfig;
 use transport::rawsocket::{self, ClientHandshake, ServerHandshake};
-use transport::websocket::{self, AcceptOptions, Request, Role, Subprotocol};
+use transport::websocket::extension::DeflateOffer;
+use transport::websocket::{self, AcceptOptions, CompressionOptions, Deflate, Request, Role, Subprotocol};
 use transport::{Decoder, Step};
 use wamp::Serializer;
 
 use crate::connection::Connection;
+use crate::stream::Stream;
 use crate::wire::{Framer, Link, MAX_MESSAGE, Wire};
-
-/// How long the other side may take for each answer.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How much is read at once of what comes in small messages, in bytes.
 const READ_MIN: usize = 4096;
 /// And of one large message.
 const READ_MAX: usize = 1 << 20;
+
+/// What a client is called. Routers tell from the name which of its two dialects `ubjson` is on WebSocket, and this is
+/// one that speaks BJData.
+const BJDATA_AGENT: &str = "AutobahnPython/26.6.1 (cloverleaf-bench)";
+/// And one that doesn't.
+const AGENT: &str = "cloverleaf-bench";
 
 /// The subprotocols that the floor takes.
 const SPOKEN: [Subprotocol; 5] = [
@@ -35,25 +41,23 @@ const SPOKEN: [Subprotocol; 5] = [
 
 /// A connection that is being opened.
 pub(crate) struct Opening {
-    stream: TcpStream,
+    stream: Stream,
     decoder: Decoder,
     framer: Framer,
     unread: Vec<u8>,
 }
 
 impl Opening {
-    /// Connects and does the client's side of the handshake.
+    /// Connects and does the client's side of the handshakes.
     pub(crate) fn connect(address: SocketAddr, path: &str, wire: Wire) -> Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)
-            .with_context(|| format!("can't connect to {address}"))?;
-        prepare(&stream)?;
+        let stream = Stream::connect(address, wire.tls)?;
         match wire.link {
             Link::RawSocket => Self::connect_rawsocket(stream, wire),
             Link::WebSocket => Self::connect_websocket(stream, &address.to_string(), path, wire),
         }
     }
 
-    fn connect_rawsocket(mut stream: TcpStream, wire: Wire) -> Result<Self> {
+    fn connect_rawsocket(mut stream: Stream, wire: Wire) -> Result<Self> {
         let request = ClientHandshake {
             serializer_id: wire.serializer.rawsocket_id(),
             max_len_exponent: rawsocket::length_exponent(MAX_MESSAGE),
@@ -63,35 +67,37 @@ impl Opening {
         stream.read_exact(&mut answer).context("no answer to the RawSocket handshake")?;
         ServerHandshake::parse(answer, request)?;
         let decoder = Decoder::RawSocket(rawsocket::Decoder::new(MAX_MESSAGE));
-        Ok(Self { stream, decoder, framer: Framer::client(wire), unread: Vec::new() })
+        Ok(Self { stream, decoder, framer: Framer::client(wire, None), unread: Vec::new() })
     }
 
-    fn connect_websocket(mut stream: TcpStream, host: &str, path: &str, wire: Wire) -> Result<Self> {
+    fn connect_websocket(mut stream: Stream, host: &str, path: &str, wire: Wire) -> Result<Self> {
         let options = websocket::client::Options {
             host,
             path,
             protocols: &[Subprotocol { serializer: wire.serializer, batched: false }],
-            deflate: None,
-            user_agent: Some("cloverleaf-bench"),
+            deflate: wire.deflate.then(DeflateOffer::default),
+            user_agent: Some(if wire.serializer == Serializer::Bjdata { BJDATA_AGENT } else { AGENT }),
             headers: &[],
         };
         let handshake = websocket::client::Handshake::new(&options, *b"cloverleaf-bench");
         stream.write_all(&handshake.request)?;
         let mut unread = Vec::new();
-        let size = loop {
+        let (established, size) = loop {
             read_more(&mut stream, &mut unread).context("no answer to the WebSocket handshake")?;
-            if let Some((_, size)) = handshake.parse_response(&unread)? {
-                break size;
+            if let Some(parsed) = handshake.parse_response(&unread)? {
+                break parsed;
             }
         };
+        let deflate = established.deflate;
+        ensure!(deflate.is_some() == wire.deflate, "the other side doesn't compress");
         unread.drain(..size.min(unread.len()));
-        let decoder = websocket_decoder(Role::Client, wire.serializer.is_text());
-        Ok(Self { stream, decoder, framer: Framer::client(wire), unread })
+        let decoder = websocket_decoder(Role::Client, wire.serializer.is_text(), deflate);
+        Ok(Self { stream, decoder, framer: Framer::client(wire, deflate), unread })
     }
 
-    /// Does the server's side of the handshake, of whichever transport the client speaks.
-    pub(crate) fn accept(mut stream: TcpStream) -> Result<Self> {
-        prepare(&stream)?;
+    /// Does the server's side of the handshakes, of whichever transport the client speaks, under TLS or not.
+    pub(crate) fn accept(socket: TcpStream, tls: &Arc<ServerConfig>) -> Result<Self> {
+        let mut stream = Stream::accept(socket, tls)?;
         let mut unread = Vec::new();
         read_more(&mut stream, &mut unread)?;
         if unread.first() == Some(&rawsocket::MAGIC) {
@@ -101,7 +107,7 @@ impl Opening {
         }
     }
 
-    fn accept_rawsocket(mut stream: TcpStream, mut unread: Vec<u8>) -> Result<Self> {
+    fn accept_rawsocket(mut stream: Stream, mut unread: Vec<u8>) -> Result<Self> {
         let octets = loop {
             if let Some((octets, _)) = unread.split_first_chunk::<{ rawsocket::HANDSHAKE_SIZE }>() {
                 break *octets;
@@ -116,7 +122,7 @@ impl Opening {
         Ok(Self { stream, decoder, framer, unread })
     }
 
-    fn accept_websocket(mut stream: TcpStream, mut unread: Vec<u8>) -> Result<Self> {
+    fn accept_websocket(mut stream: Stream, mut unread: Vec<u8>) -> Result<Self> {
         let (request, size) = loop {
             if let Some(parsed) = Request::parse(&unread)? {
                 break parsed;
@@ -128,14 +134,14 @@ impl Opening {
             require_subprotocol: true,
             allowed_origins: &[],
             allow_null_origin: false,
-            compression: None,
+            compression: Some(CompressionOptions::default()),
             server_header: None,
             extra_headers: &[],
         };
         let accepted = websocket::accept(&request, &options)?;
         stream.write_all(&accepted.response)?;
         unread.drain(..size.min(unread.len()));
-        let decoder = websocket_decoder(Role::Server, accepted.protocol.is_text());
+        let decoder = websocket_decoder(Role::Server, accepted.protocol.is_text(), accepted.deflate);
         Ok(Self { stream, decoder, framer: Framer::Plain(accepted.framing()), unread })
     }
 
@@ -185,11 +191,12 @@ impl Opening {
 
     /// Goes on without blocking.
     pub(crate) fn into_connection(self) -> Result<Connection> {
-        self.stream.set_nonblocking(true)?;
         // Whole messages in here would never cause an event; none is due before the load begins.
         ensure!(self.unread.is_empty(), "the other side sent more than its answer");
-        let stream = mio::net::TcpStream::from_std(self.stream);
-        Ok(Connection::new(stream, self.decoder, self.framer, self.unread))
+        let (socket, tls) = self.stream.into_parts()?;
+        socket.set_nonblocking(true)?;
+        let stream = mio::net::TcpStream::from_std(socket);
+        Ok(Connection::new(stream, tls, self.decoder, self.framer))
     }
 
     /// How this side frames messages; `None` for a WebSocket client.
@@ -201,25 +208,17 @@ impl Opening {
     }
 }
 
-fn prepare(stream: &TcpStream) -> Result<()> {
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(())
-}
-
-fn websocket_decoder(role: Role, text: bool) -> Decoder {
-    let options =
-        websocket::Options { role, expect_text: Some(text), max_message: MAX_MESSAGE, deflate: None };
+fn websocket_decoder(role: Role, text: bool, deflate: Option<Deflate>) -> Decoder {
+    let options = websocket::Options { role, expect_text: Some(text), max_message: MAX_MESSAGE, deflate };
     Decoder::WebSocket(websocket::Decoder::new(options))
 }
 
-fn read_more(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Result<()> {
+fn read_more(stream: &mut Stream, unread: &mut Vec<u8>) -> Result<()> {
     read_some(stream, unread, READ_MIN)
 }
 
 /// Reads once, at most so much.
-fn read_some(stream: &mut TcpStream, unread: &mut Vec<u8>, most: usize) -> Result<()> {
+fn read_some(stream: &mut Stream, unread: &mut Vec<u8>, most: usize) -> Result<()> {
     let before = unread.len();
     unread.resize(before + most, 0);
     let read = stream.read(unread.get_mut(before..).unwrap_or_default());
@@ -233,20 +232,25 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+    use crate::tls;
 
     #[test]
     fn both_ends_find_each_other_on_every_wire() {
-        for wire in ["rawsocket+msgpack", "rawsocket+json", "websocket+json", "websocket+cbor"] {
+        let tls = tls::server_config().unwrap();
+        // Long enough to be compressed where that was agreed.
+        let text = b"hello".repeat(1000);
+        for wire in Wire::all() {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
+            let tls = Arc::clone(&tls);
             let server = std::thread::spawn(move || {
-                let mut opening = Opening::accept(listener.accept().unwrap().0).unwrap();
+                let mut opening = Opening::accept(listener.accept().unwrap().0, &tls).unwrap();
                 let message = opening.receive().unwrap();
                 opening.send(|out| out.extend_from_slice(&message)).unwrap();
             });
-            let mut client = Opening::connect(address, "/ws", wire.parse().unwrap()).unwrap();
-            client.send(|out| out.extend_from_slice(b"hello")).unwrap();
-            assert_eq!(client.receive().unwrap(), b"hello", "{wire}");
+            let mut client = Opening::connect(address, "/ws", wire).unwrap();
+            client.send(|out| out.extend_from_slice(&text)).unwrap();
+            assert_eq!(client.receive().unwrap(), text, "{wire}");
             server.join().unwrap();
         }
     }

@@ -11,6 +11,7 @@ use crate::case::{Case, Shape};
 use crate::load::{Plan, PubSub, Rpc, drive};
 use crate::process::Server;
 use crate::report::Record;
+use crate::setup::{Needs, Router};
 use crate::target::{Speaks, Target};
 
 /// The contender that others are compared to.
@@ -81,17 +82,16 @@ fn run_one(
     (round, run): (usize, u32),
 ) -> Result<Record> {
     // Ended when it goes out of scope, which is after the sessions have left.
-    let server = contender.start()?;
-    let (target, pid) = match (contender, &server) {
-        (Contender::Running { target, pid, .. }, _) => (target.clone(), *pid),
-        (Contender::Floor | Contender::Program { .. }, Some(server)) => {
-            (Target::at(server.address(), contender.speaks()), Some(server.pid()))
-        }
-        (Contender::Floor | Contender::Program { .. }, None) => anyhow::bail!("it was not started"),
+    let started = contender.start(case.needs())?;
+    let at = |server: &Server| (Target::at(server.address(), contender.speaks()), Some(server.pid()));
+    let (target, pid) = match &started {
+        Started::Floor(server) => at(server),
+        Started::Router(router) => at(router.server()),
+        Started::Running(target, pid) => (target.clone(), *pid),
     };
     let run = std::process::id().wrapping_mul(1000).wrapping_add(run);
     let (window, outcome) = match case.shape {
-        Shape::PubSub { publishers, subscribers } => {
+        Shape::PubSub { publishers, subscribers } | Shape::Mixed { publishers, subscribers } => {
             let mut load = PubSub::join(&target, case, (publishers, subscribers), options.window, run)?;
             let outcome = drive(&mut load, options.plan, pid)?;
             let window = load.window();
@@ -125,17 +125,22 @@ impl Contender {
         }
     }
 
-    fn start(&self) -> Result<Option<Server>> {
-        match self {
+    fn start(&self, needs: Needs) -> Result<Started> {
+        Ok(match self {
             Contender::Floor => {
                 let own = env::current_exe().context("where is this program?")?;
                 let arguments = ["floor", "--listen", "127.0.0.1:0", "--with-parent"];
-                Server::start(own.as_os_str(), &arguments).map(Some)
+                Started::Floor(Server::start(own.as_os_str(), &arguments)?)
             }
-            Contender::Program { path, realm, .. } => {
-                Server::start(path, &["--listen", "127.0.0.1:0", "--realm", realm]).map(Some)
-            }
-            Contender::Running { .. } => Ok(None),
-        }
+            Contender::Program { path, realm, .. } => Started::Router(Router::start(path, realm, needs)?),
+            Contender::Running { target, pid, .. } => Started::Running(target.clone(), *pid),
+        })
     }
+}
+
+/// A contender, ready for sessions.
+enum Started {
+    Floor(Server),
+    Router(Router),
+    Running(Target, Option<u32>),
 }

@@ -1,14 +1,16 @@
 //! Payloads that say where they come from, so that whoever receives one can check it without decoding it.
 //!
 //! ```text
-//!   ["AAAD" "AAAAAAAAABCM" "xxxx...x"]     one text argument of the size that was asked for
-//!     |      |              |__ filler
+//!   ["AAAD" "AAAAAAAAABCM" "level range ..."]     one text argument of the size that was asked for
+//!     |      |              |__ filler: words in no order, so that it is as hard to compress as what people send
 //!     |      |__ sequence number, 48 bits
 //!     |__ source, 16 bits          each letter A to P is four bits
 //! ```
 //!
 //! Such a text looks the same in every serializer and stands at the end of every message that carries a payload. Its
 //! distance from the end of the message is found out once ([`Reader`]); after that checking is a comparison of bytes.
+
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use wamp::value::Dict;
@@ -18,11 +20,45 @@ use wamp::{Payload, Serializer, Value};
 pub(crate) const MIN_SIZE: usize = 16;
 
 const SOURCE_LETTERS: usize = 4;
-const FILLER: u8 = b'x';
+/// What fillers are made of.
+const WORDS: [&str; 16] = [
+    "level ",
+    "range ",
+    "sensor ",
+    "status ",
+    "value ",
+    "unit ",
+    "time ",
+    "name ",
+    "17 ",
+    "4096 ",
+    "21.5 ",
+    "0.03 ",
+    "true ",
+    "valve ",
+    "pressure ",
+    "of ",
+];
+/// After so many bytes a filler begins again.
+const PERIOD: usize = 4096;
 /// So much filler is compared at each end of a payload; in 64 KiB, comparing all would cost more than receiving it.
 const FILLER_CHECKED: usize = 512;
 /// At most so much comes behind the text in a message: brackets, or an empty dictionary.
 const TAIL_MAX: usize = 32;
+
+/// A filler: a period, and so much of the next one that a comparison may begin anywhere in the first.
+static FILLER: LazyLock<String> = LazyLock::new(|| {
+    let mut state = 0x9E37_79B9_u32;
+    let word = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        WORDS.get((state >> 28) as usize).copied().unwrap_or_default()
+    };
+    let mut text = String::new();
+    text.extend(std::iter::repeat_with(word).take(PERIOD));
+    text.truncate(PERIOD);
+    let again = text.get(..FILLER_CHECKED).unwrap_or_default().to_owned();
+    text + &again
+});
 
 /// Where a payload comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,10 +79,12 @@ pub(crate) struct Stamped {
 impl Stamped {
     /// A payload of one text of `size` bytes, but at least [`MIN_SIZE`].
     pub(crate) fn new(serializer: Serializer, size: usize) -> Result<Self> {
-        let text = String::from_utf8(vec![FILLER; size.max(MIN_SIZE)])?;
+        let text: String = FILLER.chars().take(PERIOD).cycle().take(size.max(MIN_SIZE)).collect();
         let mut elements = Vec::new();
         Payload::from_values(serializer, &[Value::Str(text)], &Dict::new(), &mut elements);
-        let text_at = elements.iter().position(|byte| *byte == FILLER).context("the filler is in there")?;
+        let begin = FILLER.as_bytes().get(..MIN_SIZE).context("a filler is longer")?;
+        let text_at = elements.windows(MIN_SIZE).position(|bytes| bytes == begin);
+        let text_at = text_at.context("the filler is in there")?;
         Ok(Self { serializer, elements, text_at })
     }
 
@@ -91,14 +129,20 @@ impl Reader {
         let text = message.get(end.checked_sub(self.size)?..end)?;
         let (stamp, filler) = text.split_at_checked(MIN_SIZE)?;
         let (source, sequence) = stamp.split_at_checked(SOURCE_LETTERS)?;
-        let ends = [filler.get(..FILLER_CHECKED), filler.last_chunk::<FILLER_CHECKED>().map(|end| &end[..])];
-        let is_filler = |bytes: &[u8]| bytes.iter().fold(0, |odd, byte| odd | (byte ^ FILLER)) == 0;
-        if !ends.into_iter().map(|end| end.unwrap_or(filler)).all(is_filler) {
+        let front = filler.get(..FILLER_CHECKED).unwrap_or(filler);
+        let back_at = text.len() - front.len();
+        if !is_filler(front, MIN_SIZE) || !is_filler(text.get(back_at..)?, back_at) {
             return None;
         }
         let source = u16::try_from(read_letters(source)?).ok()?;
         Some(Stamp { source, sequence: read_letters(sequence)? })
     }
+}
+
+/// Whether these are the bytes of a filler at this place of a text, which are at most [`FILLER_CHECKED`].
+fn is_filler(bytes: &[u8], at: usize) -> bool {
+    let at = at % PERIOD;
+    FILLER.as_bytes().get(at..at + bytes.len()) == Some(bytes)
 }
 
 fn write_letters(to: &mut [u8], mut number: u64) {
@@ -141,12 +185,12 @@ mod tests {
     fn a_payload_is_one_text_of_the_size_asked_for() {
         let mut stamped = Stamped::new(Serializer::Json, 32).unwrap();
         let (args, _) = stamped.with(STAMP).to_values().unwrap();
-        assert_eq!(args, [Value::Str(format!("ACABABCDEFGHIJKL{}", "x".repeat(16)))]);
+        assert_eq!(args, [Value::Str(format!("ACABABCDEFGHIJKL{}", &FILLER[16..32]))]);
     }
 
     #[test]
     fn what_was_changed_or_cut_has_no_stamp() {
-        for size in [32, 4096] {
+        for size in [32, 4096, 65_536] {
             let mut stamped = Stamped::new(Serializer::MsgPack, size).unwrap();
             let whole = stamped.with(STAMP).bytes().to_vec();
             let text_at = whole.len() - size;

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Error, Result, bail, ensure};
 
-use crate::wire::Link;
+use crate::wire::{Link, Wire};
 
 /// The path of the WebSocket where a URL names none.
 const DEFAULT_PATH: &str = "/ws";
@@ -25,12 +25,8 @@ pub(crate) enum Speaks {
 /// Where sessions are opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// Where RawSocket is spoken.
-    pub(crate) rawsocket: SocketAddr,
-    /// Where WebSocket is spoken.
-    pub(crate) websocket: SocketAddr,
-    /// At which path.
-    pub(crate) path: String,
+    /// What is spoken where. None is empty.
+    urls: Vec<Url>,
     /// What answers there.
     pub(crate) speaks: Speaks,
 }
@@ -38,34 +34,34 @@ pub(crate) struct Target {
 impl Target {
     /// A target that speaks everything on one port.
     pub(crate) fn at(address: SocketAddr, speaks: Speaks) -> Self {
-        Self { rawsocket: address, websocket: address, path: DEFAULT_PATH.to_owned(), speaks }
+        let url = |tls| Url { link: Link::WebSocket, tls, address, path: DEFAULT_PATH.to_owned() };
+        Self { urls: vec![url(false), url(true)], speaks }
     }
 
-    /// A router by its URLs: one of them serves both transports, of two each its own.
+    /// A router by its URLs: of those with TLS and those without, one serves both transports, of two each its own.
     pub(crate) fn router(urls: &[Url], realm: &str) -> Result<Self> {
-        let of = |link| urls.iter().find(|url| url.link == link);
-        let any = urls.first().context("a router needs a URL")?;
-        Ok(Self {
-            rawsocket: of(Link::RawSocket).unwrap_or(any).address,
-            websocket: of(Link::WebSocket).unwrap_or(any).address,
-            path: of(Link::WebSocket).map_or(DEFAULT_PATH, |url| &url.path).to_owned(),
-            speaks: Speaks::Wamp { realm: realm.to_owned() },
-        })
+        ensure!(!urls.is_empty(), "a router needs a URL");
+        Ok(Self { urls: urls.to_vec(), speaks: Speaks::Wamp { realm: realm.to_owned() } })
     }
 
-    /// The address of one transport.
-    pub(crate) const fn address(&self, link: Link) -> SocketAddr {
-        match link {
-            Link::RawSocket => self.rawsocket,
-            Link::WebSocket => self.websocket,
-        }
+    /// Where a wire is spoken, and at which path if it is WebSocket.
+    ///
+    /// # Errors
+    /// No URL has TLS, or each has.
+    pub(crate) fn place(&self, wire: Wire) -> Result<(SocketAddr, &str)> {
+        let alike = || self.urls.iter().filter(|url| url.tls == wire.tls);
+        let url = alike().find(|url| url.link == wire.link).or_else(|| alike().next());
+        let kind = if wire.tls { "wss:// or rss://" } else { "ws:// or rs://" };
+        let url = url.with_context(|| format!("{wire} needs a URL with {kind}"))?;
+        Ok((url.address, if url.link == Link::WebSocket { &url.path } else { DEFAULT_PATH }))
     }
 }
 
-/// `ws://127.0.0.1:8080/ws` or `rs://127.0.0.1:8080`, on this machine only.
+/// `ws://127.0.0.1:8080/ws` or `rs://127.0.0.1:8080`, or `wss://` and `rss://` with TLS; on this machine only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Url {
     link: Link,
+    tls: bool,
     address: SocketAddr,
     path: String,
 }
@@ -76,16 +72,18 @@ impl FromStr for Url {
     fn from_str(text: &str) -> Result<Self> {
         let (scheme, rest) =
             text.split_once("://").context("expected ws://HOST:PORT/PATH or rs://HOST:PORT")?;
-        let link = match scheme {
-            "ws" => Link::WebSocket,
-            "rs" | "tcp" => Link::RawSocket,
-            _ => bail!("expected ws:// or rs://, not {scheme}://"),
+        let (link, tls) = match scheme {
+            "ws" => (Link::WebSocket, false),
+            "wss" => (Link::WebSocket, true),
+            "rs" | "tcp" => (Link::RawSocket, false),
+            "rss" => (Link::RawSocket, true),
+            _ => bail!("expected ws://, rs://, wss:// or rss://, not {scheme}://"),
         };
         let (host, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, if link == Link::WebSocket { DEFAULT_PATH } else { "" }),
         };
-        Ok(Url { link, address: loopback(host)?, path: path.to_owned() })
+        Ok(Url { link, tls, address: loopback(host)?, path: path.to_owned() })
     }
 }
 
@@ -108,24 +106,40 @@ mod tests {
         Target::router(&urls, "realm1")
     }
 
+    fn wire(text: &str) -> Wire {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn one_url_serves_both_transports() {
         let target = router(&["rs://127.0.0.1:8080"]).unwrap();
-        assert_eq!(target.address(Link::WebSocket), target.address(Link::RawSocket));
-        assert_eq!(target.path, "/ws");
+        let (websocket, path) = target.place(wire("websocket")).unwrap();
+        assert_eq!((websocket, path), (target.place(wire("rawsocket")).unwrap().0, "/ws"));
     }
 
     #[test]
     fn two_urls_serve_one_each() {
         let target = router(&["ws://127.0.0.1:8080/", "tcp://127.0.0.1:9000"]).unwrap();
-        assert_eq!(target.address(Link::WebSocket).port(), 8080);
-        assert_eq!(target.address(Link::RawSocket).port(), 9000);
-        assert_eq!(target.path, "/");
+        let (websocket, path) = target.place(wire("websocket")).unwrap();
+        assert_eq!((websocket.port(), path), (8080, "/"));
+        assert_eq!(target.place(wire("rawsocket")).unwrap().0.port(), 9000);
+    }
+
+    #[test]
+    fn what_is_under_tls_has_urls_of_its_own() {
+        let target = router(&["ws://127.0.0.1:8080/", "wss://127.0.0.1:8443/a"]).unwrap();
+        let (websocket, path) = target.place(wire("websocket+tls")).unwrap();
+        assert_eq!((websocket.port(), path), (8443, "/a"));
+        assert_eq!(target.place(wire("rawsocket+tls")).unwrap().0.port(), 8443);
+        let plain = router(&["rs://127.0.0.1:8080"]).unwrap();
+        assert!(plain.place(wire("rawsocket+tls")).is_err());
+        let secure = router(&["rss://127.0.0.1:8080"]).unwrap();
+        assert!(secure.place(wire("rawsocket")).is_err());
     }
 
     #[test]
     fn other_machines_and_schemes_are_refused() {
-        for url in ["ws://192.0.2.1:8080/", "wss://127.0.0.1:1/", "127.0.0.1:1", "rs://127.0.0.1"] {
+        for url in ["ws://192.0.2.1:8080/", "https://127.0.0.1:1/", "127.0.0.1:1", "rs://127.0.0.1"] {
             assert!(url.parse::<Url>().is_err(), "{url}");
         }
         assert!(Target::router(&[], "realm1").is_err());

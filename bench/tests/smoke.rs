@@ -15,7 +15,12 @@ fn lines(output: &Output) -> Vec<String> {
 #[test]
 fn every_kind_of_load_comes_back_whole_and_in_order() {
     let records = lines(&bench(&["smoke"]));
-    for kind in ["pubsub 2x3 32B rawsocket+msgpack", "rpc 2x3 depth 4 32B websocket+json"] {
+    for kind in [
+        "pubsub 2x3 32B rawsocket+msgpack",
+        "pubsub 2x3 1KiB websocket+json+deflate+tls",
+        "mixed 2x3 1KiB rawsocket+msgpack",
+        "rpc 2x3 depth 4 32B websocket+json+tls",
+    ] {
         let found = records.iter().find(|record| record.contains(kind));
         assert!(found.is_some_and(|record| record.contains(r#""contender":"floor""#)), "{records:?}");
     }

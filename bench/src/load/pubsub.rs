@@ -19,6 +19,7 @@ use crate::join::{Part, join, leave};
 use crate::latency::Histogram;
 use crate::stamp::{Reader, Stamp, Stamped};
 use crate::target::{Speaks, Target};
+use crate::wire::Wire;
 
 /// Publications under way of all publishers together, unless the payload is large or the subscribers are many. Small
 /// enough that batches stay short, as they are where publishers don't wait for each other; large enough that neither
@@ -34,17 +35,23 @@ const WINDOW_MIN: usize = 8;
 /// The sessions of one run, subscribers first: their index is their token.
 pub(crate) struct PubSub {
     target: Target,
+    /// What publishers speak.
     serializer: Serializer,
     topic: String,
     /// Publications that each publisher may have under way.
     window: usize,
-    subscribers: Vec<Connection>,
+    subscribers: Vec<Subscriber>,
     publishers: Vec<Publisher>,
     ledger: Ledger,
     stamped: Stamped,
-    readers: Vec<Reader>,
     /// What a subscriber receives: the relay passes on the PUBLISH as it is.
     expected: MessageType,
+}
+
+struct Subscriber {
+    connection: Connection,
+    serializer: Serializer,
+    reader: Reader,
 }
 
 struct Publisher {
@@ -67,22 +74,26 @@ impl PubSub {
         run: u32,
     ) -> Result<Self> {
         let topic = format!("org.cloverleaf.bench.{run:08x}.topic");
-        let subscriber = |_| join(target, case.wire, Part::Subscriber(&topic)).context("a subscriber");
+        let wires = case.wires(&target.speaks);
+        let subscriber = |wire: Wire| {
+            let connection = join(target, wire, Part::Subscriber(&topic)).context("a subscriber")?;
+            Ok(Subscriber { connection, serializer: wire.serializer, reader: Reader::new(case.payload) })
+        };
         let publisher = |_| {
-            let connection = join(target, case.wire, Part::Publisher).context("a publisher")?;
+            let connection = join(target, wires.publishers, Part::Publisher).context("a publisher")?;
             Ok(Publisher { connection, request: RequestId::FIRST })
         };
+        let turns = wires.subscribers.into_iter().cycle().take(subscribers);
         Ok(Self {
-            subscribers: (0..subscribers).map(subscriber).collect::<Result<_>>()?,
+            subscribers: turns.map(subscriber).collect::<Result<_>>()?,
             publishers: (0..publishers).map(publisher).collect::<Result<_>>()?,
             target: target.clone(),
-            serializer: case.wire.serializer,
+            serializer: wires.publishers.serializer,
             window: window
                 .unwrap_or_else(|| default_window(case.payload, subscribers))
                 .div_ceil(publishers.max(1)),
             ledger: Ledger::new(publishers, subscribers),
-            stamped: Stamped::new(case.wire.serializer, case.payload)?,
-            readers: vec![Reader::new(case.payload); subscribers],
+            stamped: Stamped::new(wires.publishers.serializer, case.payload)?,
             expected: match target.speaks {
                 Speaks::Relay => MessageType::Publish,
                 Speaks::Wamp { .. } => MessageType::Event,
@@ -98,17 +109,17 @@ impl PubSub {
 
     /// Lets all sessions leave.
     pub(crate) fn leave(self) {
-        for connection in
-            self.subscribers.into_iter().chain(self.publishers.into_iter().map(|p| p.connection))
-        {
+        for Subscriber { connection, serializer, .. } in self.subscribers {
+            leave(connection, &self.target, serializer);
+        }
+        for Publisher { connection, .. } in self.publishers {
             leave(connection, &self.target, self.serializer);
         }
     }
 
     fn receive(&mut self, subscriber: usize, scratch: &mut Scratch) -> Result<()> {
-        let Self { subscribers, readers, ledger, expected, serializer, .. } = self;
-        let (Some(connection), Some(reader)) = (subscribers.get_mut(subscriber), readers.get_mut(subscriber))
-        else {
+        let Self { subscribers, ledger, expected, .. } = self;
+        let Some(Subscriber { connection, serializer, reader }) = subscribers.get_mut(subscriber) else {
             bail!("an event for a subscriber that there isn't");
         };
         let peer = connection.receive(scratch, |message, _| {
@@ -149,8 +160,8 @@ pub(super) fn ensure_open(peer: Peer, role: &str) -> Result<()> {
 
 impl Load for PubSub {
     fn register(&mut self, registry: &Registry) -> Result<()> {
-        for (index, connection) in self.subscribers.iter_mut().enumerate() {
-            registry.register(&mut connection.stream, Token(index), Interest::READABLE)?;
+        for (index, subscriber) in self.subscribers.iter_mut().enumerate() {
+            registry.register(&mut subscriber.connection.stream, Token(index), Interest::READABLE)?;
         }
         let first = self.subscribers.len();
         for (index, publisher) in self.publishers.iter_mut().enumerate() {

@@ -16,7 +16,7 @@ pub(crate) struct Record {
     pub(crate) contender: String,
     /// Which repetition it was, from 1.
     pub(crate) round: usize,
-    /// How the sessions were connected.
+    /// How the sessions were connected, unless they were mixed.
     pub(crate) wire: Wire,
     /// The size of the one text argument.
     pub(crate) payload_bytes: usize,
@@ -62,7 +62,7 @@ impl Record {
             payload_bytes: case.payload,
             sessions: case.sessions(),
             window: match case.shape {
-                Shape::PubSub { .. } => window,
+                Shape::PubSub { .. } | Shape::Mixed { .. } => window,
                 Shape::Rpc { depth, .. } => depth,
             },
             unit: case.unit(),
