@@ -13,6 +13,9 @@ use crate::outbox::{Frame, SHARE_BYTES_MIN};
 use crate::peer::Sent;
 use crate::worker::Turn;
 
+/// Room for what most events have before their payload: frame header, ids, details with a topic.
+const HEAD_BYTES: usize = 128;
+
 /// The frames of one event for one subscription. Small ones lie one behind the other in a scratch buffer.
 #[derive(Debug)]
 pub(super) struct Frames<'s> {
@@ -64,6 +67,20 @@ impl<'s> Frames<'s> {
     }
 
     fn make(&mut self, event: &Event<'_>, format: Format) -> usize {
+        let payload_len = event.payload.bytes().len();
+        let made = if payload_len >= SHARE_BYTES_MIN && !format.framing.is_batched() {
+            // It will be shared, so it is written where it stays.
+            let mut frame = Vec::with_capacity(payload_len + HEAD_BYTES);
+            let message_len = encode(event, format, &mut frame);
+            Made { frame: Stored::Shared(frame.into()), message_len }
+        } else {
+            self.make_in_scratch(event, format)
+        };
+        self.made.push((format, made));
+        self.made.len() - 1
+    }
+
+    fn make_in_scratch(&mut self, event: &Event<'_>, format: Format) -> Made {
         let start = self.scratch.len();
         let message_len = encode(event, format, self.scratch);
         let frame = if self.scratch.len() - start < SHARE_BYTES_MIN {
@@ -71,8 +88,7 @@ impl<'s> Frames<'s> {
         } else {
             Stored::Shared(self.share(start, format))
         };
-        self.made.push((format, Made { frame, message_len }));
-        self.made.len() - 1
+        Made { frame, message_len }
     }
 
     /// Takes what was written from `start` on out of the scratch buffer; a batch item gets the header of a batch of one.
