@@ -1,22 +1,21 @@
 //! Events among very many subscriptions: what it costs to find the one subscriber, and to keep the subscriptions.
 //!
-//! The subscriptions are dealt out to [`HOLDERS`] sessions, however many there are, and one publisher publishes to
+//! The subscriptions are dealt out to twenty sessions, however many there are, and one publisher publishes to
 //! topics that are picked at random among all of them. So runs with a thousand and with a million differ in nothing
 //! but the size of the router's tables. Each event is due at one session, with the subscription (and for patterns the
 //! topic) that was published to, in the order of publishing; with `shared`, all sessions have the same subscriptions and
 //! each event is due at all of them.
 //!
 //! Subscribing is not part of the measured time, but its processor time and what it makes memory grow by are told, read
-//! when memory has not changed for 100 ms ([`Usage::settled`]). The relay, which knows no topics, gives each message to
+//! when memory has not changed for 100 ms ([`Usage::settled`](crate::usage::Usage::settled)). The relay, which knows no topics, gives each message to
 //! the next session in turn, or with `shared` to all.
 
 mod changes;
 mod gather;
+mod size;
 mod topics;
 
 use std::collections::VecDeque;
-use std::fmt;
-use std::str::SplitWhitespace;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -34,102 +33,11 @@ use crate::latency::Histogram;
 use crate::opening::Opening;
 use crate::stamp::{Reader, Stamp, Stamped};
 use crate::target::{Speaks, Target};
-use crate::usage::Usage;
 use changes::Changer;
+use gather::subscribe_all;
 use topics::{Picker, Topics};
 
-/// Sessions that hold the subscriptions. A router lets one have a hundred thousand of them unless it is told otherwise.
-const HOLDERS: usize = 20;
-/// At most so many subscriptions.
-const SUBSCRIPTIONS_MAX: usize = HOLDERS * 100_000;
-/// At most so many changes per second.
-const CHANGES_MAX: u32 = 100_000;
-
-/// How many subscriptions there are, and of which kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Subscriptions {
-    /// All sessions together.
-    pub(crate) count: usize,
-    pub(crate) kind: Kind,
-    /// How many others come and go per second meanwhile.
-    pub(crate) changes: Option<u32>,
-}
-
-/// Who subscribes to what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// No two to the same.
-    Each(MatchPolicy),
-    /// All sessions to the same topics.
-    Shared,
-}
-
-impl Subscriptions {
-    /// Reads what follows `subs`.
-    pub(crate) fn read(words: &mut SplitWhitespace<'_>) -> Result<Self> {
-        let count = words.next().context("expected the number of subscriptions")?.parse()?;
-        ensure!((1..=SUBSCRIPTIONS_MAX).contains(&count), "there are 1 to {SUBSCRIPTIONS_MAX} subscriptions");
-        let kind = match words.next() {
-            Some("shared") => Kind::Shared,
-            word => {
-                let policy = word.and_then(MatchPolicy::from_name);
-                Kind::Each(policy.context("expected exact, prefix, wildcard or shared")?)
-            }
-        };
-        Ok(Self { count, kind, changes: None })
-    }
-
-    /// Reads what follows `changes`.
-    pub(crate) fn read_changes(&mut self, words: &mut SplitWhitespace<'_>) -> Result<()> {
-        let changes = words.next().context("expected a number after changes")?.parse()?;
-        ensure!((1..=CHANGES_MAX).contains(&changes), "there are 1 to {CHANGES_MAX} changes per second");
-        ensure!(self.kind != Kind::Shared, "shared subscriptions don't change");
-        self.changes = Some(changes);
-        Ok(())
-    }
-
-    /// The number of sessions.
-    pub(crate) const fn sessions(&self) -> usize {
-        self.holders() + 1 + self.changes.is_some() as usize
-    }
-
-    const fn holders(&self) -> usize {
-        if self.count < HOLDERS { self.count } else { HOLDERS }
-    }
-
-    /// How many different ones there are.
-    const fn distinct(&self) -> usize {
-        match self.kind {
-            Kind::Each(_) => self.count,
-            Kind::Shared => self.count / self.holders(),
-        }
-    }
-
-    const fn policy(&self) -> MatchPolicy {
-        match self.kind {
-            Kind::Each(policy) => policy,
-            Kind::Shared => MatchPolicy::Exact,
-        }
-    }
-
-    /// What one session subscribes to, by number.
-    fn of_holder(&self, holder: usize) -> Vec<usize> {
-        match self.kind {
-            Kind::Each(_) => (holder..self.count).step_by(self.holders()).collect(),
-            Kind::Shared => (0..self.distinct()).collect(),
-        }
-    }
-}
-
-impl fmt::Display for Subscriptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.kind {
-            Kind::Each(policy) => write!(f, "subs {} {policy}", self.count)?,
-            Kind::Shared => write!(f, "subs {} shared", self.count)?,
-        }
-        self.changes.map_or(Ok(()), |changes| write!(f, " changes {changes}"))
-    }
-}
+pub(crate) use size::{Kind, Subscriptions};
 
 /// The sessions of one run. Tokens are those of the subscribers in their order, the publisher, and the changer.
 pub(crate) struct Subs {
@@ -318,54 +226,6 @@ impl Subs {
     }
 }
 
-/// Subscribes all sessions and notes what that took.
-fn subscribe_all(
-    holders: &mut [Opening],
-    serializer: Serializer,
-    topics: &Topics,
-    (size, pid): (Subscriptions, Option<u32>),
-    figures: &mut Figures,
-) -> Result<Vec<SubscriptionId>> {
-    let look = || pid.map(Usage::settled).transpose();
-    let mut subscriptions = vec![None; size.distinct()];
-    let (before, begin) = (look()?, Instant::now());
-    let mut after_first = None;
-    for (holder, session) in holders.iter_mut().enumerate() {
-        let numbers = size.of_holder(holder);
-        let found = gather::subscribe(session, serializer, topics, &numbers)?;
-        for (number, subscription) in numbers.into_iter().zip(found) {
-            let place = subscriptions.get_mut(number).context("it is one of them")?;
-            let known = *place.get_or_insert(subscription);
-            ensure!(known == subscription, "two subscriptions to the same topic");
-        }
-        if size.kind == Kind::Shared && holder == 0 {
-            after_first = look()?;
-        }
-    }
-    let seconds = begin.elapsed().as_secs_f64();
-    let after = look()?;
-    figures.insert("subscribed_per_second", size.count as f64 / seconds.max(f64::MIN_POSITIVE));
-    if let Some((before, after)) = before.zip(after) {
-        figures.extend(costs(size, [before, after_first.unwrap_or(after), after]));
-    }
-    subscriptions.into_iter().map(|found| found.context("each was subscribed to")).collect()
-}
-
-/// What a subscription costs; `first` is when each topic has a subscriber.
-fn costs(size: Subscriptions, [before, first, after]: [Usage; 3]) -> Figures {
-    let (distinct, all) = (size.distinct() as f64, (size.distinct() * size.holders()) as f64);
-    let mut figures =
-        Figures::from([("rss_bytes_per_subscription", first.grown_since(&before) / distinct.max(1.0))]);
-    let made = if size.kind == Kind::Shared { all } else { distinct };
-    let micros = after.cpu_since(&before).as_secs_f64() * 1e6;
-    figures.insert("subscribe_cpu_us", micros / made.max(1.0));
-    if size.kind == Kind::Shared {
-        let further = after.grown_since(&first) / (all - distinct).max(1.0);
-        figures.insert("rss_bytes_per_further_subscriber", further);
-    }
-    figures
-}
-
 /// Whether an event is of the right subscription, and says the topic where its receiver can't know it.
 fn check(
     event: &Event<'_>,
@@ -434,47 +294,10 @@ impl Load for Subs {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use wamp::message::EventDetails;
     use wamp::{Payload, PublicationId};
 
     use super::*;
-
-    fn size(text: &str) -> Subscriptions {
-        Subscriptions::read(&mut text.split_whitespace()).unwrap()
-    }
-
-    #[test]
-    fn subscriptions_are_dealt_out_to_the_same_sessions_however_many_they_are() {
-        for count in [1000, 1_000_000] {
-            let size = size(&format!("{count} prefix"));
-            assert_eq!((size.holders(), size.distinct()), (20, count));
-            assert_eq!(size.of_holder(19).len(), count / 20);
-            assert!(size.of_holder(7).iter().all(|number| number % size.holders() == 7));
-        }
-        assert_eq!(size("3 exact").holders(), 3);
-    }
-
-    #[test]
-    fn shared_subscriptions_are_the_same_for_all() {
-        let size = size("1000 shared");
-        assert_eq!((size.distinct(), size.holders()), (50, 20));
-        assert_eq!(size.of_holder(0), size.of_holder(19));
-    }
-
-    #[test]
-    fn costs_are_per_subscription_and_per_further_subscriber() {
-        let usage = |millis, rss_kib| Usage { cpu: Duration::from_millis(millis), rss_kib, rss_peak_kib: 0 };
-        let looks = [usage(0, 0), usage(10, 400), usage(40, 2300)];
-        let figures = costs(size("1000 shared"), looks);
-        assert_eq!(figures["rss_bytes_per_subscription"], 400.0 * 1024.0 / 50.0);
-        assert_eq!(figures["rss_bytes_per_further_subscriber"], 2.0 * 1024.0);
-        assert_eq!(figures["subscribe_cpu_us"], 40.0);
-        let figures = costs(size("1000 exact"), [looks[0], looks[1], looks[1]]);
-        assert_eq!(figures["rss_bytes_per_subscription"], 409.6);
-        assert_eq!(figures["subscribe_cpu_us"], 10.0);
-    }
 
     #[test]
     fn an_event_of_a_pattern_must_say_its_topic() {
