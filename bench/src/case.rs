@@ -9,13 +9,16 @@ use anyhow::{Context, Error, Result, bail, ensure};
 
 use wamp::Serializer;
 
+use crate::load::churn::Churning;
+use crate::load::idle::Crowd;
+use crate::load::subs::Subscriptions;
 use crate::setup::Needs;
 use crate::stamp::MIN_SIZE;
 use crate::target::Speaks;
 use crate::wire::{Link, MAX_MESSAGE, Wire};
 
 /// At most so many sessions of a kind: what the sources in stamps can tell apart.
-const SESSIONS_MAX: usize = 20_000;
+pub(crate) const SESSIONS_MAX: usize = 20_000;
 /// At most so many calls of one caller are open.
 const DEPTH_MAX: usize = 10_000;
 /// The payload of cases that name none, in bytes.
@@ -48,6 +51,14 @@ pub(crate) enum Shape {
         /// How many calls each caller keeps open.
         depth: usize,
     },
+    /// Sessions join and stay, and do nothing.
+    Idle(Crowd),
+    /// Events find their way among very many subscriptions.
+    Subs(Subscriptions),
+    /// All publishers publish to one topic while sessions come and go.
+    Churn(Churning),
+    /// The program starts until it lets a session in.
+    Start,
 }
 
 /// One thing to measure.
@@ -95,7 +106,7 @@ pub(crate) const STANDARD: [&str; 19] = [
 
 /// Small ones, for `smoke`: every kind of load and every serializer on both transports, with all options, and with
 /// payloads that come in one read and in many.
-pub(crate) const SMOKE: [&str; 17] = [
+pub(crate) const SMOKE: [&str; 24] = [
     "pubsub 2x3",
     "pubsub 2x3 64KiB websocket+json",
     "pubsub 1x2 1KiB rawsocket+cbor",
@@ -113,6 +124,13 @@ pub(crate) const SMOKE: [&str; 17] = [
     "rpc 3x2 depth 4",
     "rpc 2x3 depth 4 websocket+json+tls",
     "rpc 2x3 depth 4 1KiB websocket+json+deflate",
+    "idle 40 websocket+json",
+    "subs 500 exact",
+    "subs 300 prefix changes 200",
+    "subs 300 wildcard websocket+json",
+    "subs 200 shared",
+    "churn 2x3 at 100",
+    "start",
 ];
 
 impl Case {
@@ -124,19 +142,36 @@ impl Case {
     fn read(text: &str, (payload, wire): (usize, Wire)) -> Result<Self> {
         let mut words = text.split_whitespace();
         let kind = words.next().context("it is empty")?;
-        let (left, right) = sessions(words.next().context("expected the sessions, such as 1x10")?)?;
-        let mut case = match kind {
-            "pubsub" => Self { shape: Shape::PubSub { publishers: left, subscribers: right }, payload, wire },
-            "mixed" => Self { shape: Shape::Mixed { publishers: left, subscribers: right }, payload, wire },
-            "rpc" => Self { shape: Shape::Rpc { callers: left, callees: right, depth: 1 }, payload, wire },
-            _ => bail!("unknown kind of load {kind:?}: expected pubsub, mixed or rpc"),
+        let shape = match kind {
+            "pubsub" => {
+                let (publishers, subscribers) = sessions(words.next())?;
+                Shape::PubSub { publishers, subscribers }
+            }
+            "mixed" => {
+                let (publishers, subscribers) = sessions(words.next())?;
+                Shape::Mixed { publishers, subscribers }
+            }
+            "rpc" => {
+                let (callers, callees) = sessions(words.next())?;
+                Shape::Rpc { callers, callees, depth: 1 }
+            }
+            "idle" => Shape::Idle(Crowd::read(&mut words)?),
+            "subs" => Shape::Subs(Subscriptions::read(&mut words)?),
+            "churn" => Shape::Churn(Churning::read(&mut words)?),
+            "start" => Shape::Start,
+            _ => bail!(
+                "unknown kind of load {kind:?}: expected pubsub, mixed, rpc, idle, subs, churn or start"
+            ),
         };
+        let mut case = Self { shape, payload, wire };
         while let Some(word) = words.next() {
             match (word, &mut case.shape) {
                 ("depth", Shape::Rpc { depth, .. }) => {
                     *depth = words.next().context("expected a number after depth")?.parse()?;
                     ensure!((1..=DEPTH_MAX).contains(depth), "a depth is at least 1 and at most {DEPTH_MAX}");
                 }
+                ("changes", Shape::Subs(subscriptions)) => subscriptions.read_changes(&mut words)?,
+                (_, Shape::Idle(_) | Shape::Start) => case.wire = word.parse()?,
                 _ if word.starts_with(|first: char| first.is_ascii_digit()) => {
                     case.payload = word.parse::<Size>()?.0;
                 }
@@ -153,14 +188,20 @@ impl Case {
                 publishers + subscribers
             }
             Shape::Rpc { callers, callees, .. } => callers + callees,
+            Shape::Idle(crowd) => crowd.sessions,
+            Shape::Subs(subscriptions) => subscriptions.sessions(),
+            Shape::Churn(churning) => churning.publishers + churning.subscribers,
+            Shape::Start => 1,
         }
     }
 
     /// What is counted.
     pub(crate) const fn unit(&self) -> &'static str {
         match self.shape {
-            Shape::PubSub { .. } | Shape::Mixed { .. } => "events",
+            Shape::PubSub { .. } | Shape::Mixed { .. } | Shape::Subs(_) | Shape::Churn(_) => "events",
             Shape::Rpc { .. } => "calls",
+            Shape::Idle(_) => "joins",
+            Shape::Start => "starts",
         }
     }
 
@@ -186,7 +227,16 @@ impl Case {
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Case { shape, payload, wire } = self;
-        write!(f, "{shape} {} {wire}", Size(*payload))
+        match shape {
+            Shape::Idle(_) | Shape::Start => write!(f, "{shape} {wire}"),
+            Shape::PubSub { .. }
+            | Shape::Mixed { .. }
+            | Shape::Rpc { .. }
+            | Shape::Subs(_)
+            | Shape::Churn(_) => {
+                write!(f, "{shape} {} {wire}", Size(*payload))
+            }
+        }
     }
 }
 
@@ -196,12 +246,18 @@ impl fmt::Display for Shape {
             Shape::PubSub { publishers, subscribers } => write!(f, "pubsub {publishers}x{subscribers}"),
             Shape::Mixed { publishers, subscribers } => write!(f, "mixed {publishers}x{subscribers}"),
             Shape::Rpc { callers, callees, depth } => write!(f, "rpc {callers}x{callees} depth {depth}"),
+            Shape::Idle(crowd) => crowd.fmt(f),
+            Shape::Subs(subscriptions) => subscriptions.fmt(f),
+            Shape::Churn(churning) => churning.fmt(f),
+            Shape::Start => f.write_str("start"),
         }
     }
 }
 
-fn sessions(text: &str) -> Result<(usize, usize)> {
-    let (left, right) = text.split_once('x').context("expected the sessions, such as 1x10")?;
+/// Reads a word such as `1x10`.
+pub(crate) fn sessions(word: Option<&str>) -> Result<(usize, usize)> {
+    let sides = word.and_then(|word| word.split_once('x'));
+    let (left, right) = sides.context("expected the sessions, such as 1x10")?;
     let (left, right) = (left.parse()?, right.parse()?);
     let allowed = 1..=SESSIONS_MAX;
     ensure!(
@@ -300,6 +356,20 @@ mod tests {
             "pubsub 1x1 1B",
             "pubsub 1x1 9999999999KiB",
             "pubsub 1x1 pigeon+json",
+            "idle",
+            "idle 0",
+            "idle 10 32B",
+            "idle 20001",
+            "subs 0 exact",
+            "subs 100",
+            "subs 100 fuzzy",
+            "subs 2000001 exact",
+            "subs 100 shared changes 10",
+            "subs 100 exact changes 0",
+            "churn 1x1",
+            "churn 1x1 at",
+            "churn 1x1 at 0",
+            "start 5",
         ] {
             assert!(Case::parse(text, DEFAULTS).is_err(), "{text}");
         }

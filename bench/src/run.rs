@@ -4,11 +4,14 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{Write, stderr};
 
 use anyhow::{Context, Result};
 
 use crate::case::{Case, Shape};
-use crate::load::{Plan, PubSub, Rpc, drive};
+use crate::load::churn::Churn;
+use crate::load::subs::Subs;
+use crate::load::{Outcome, Plan, PubSub, Rpc, drive, idle, start};
 use crate::process::Server;
 use crate::report::Record;
 use crate::setup::{Needs, Router};
@@ -64,6 +67,11 @@ pub(crate) fn run_all(
     for case in cases {
         for round in 1..=options.rounds {
             for contender in contenders {
+                if matches!((case.shape, contender), (Shape::Start, Contender::Running { .. })) {
+                    let name = contender.name();
+                    writeln!(stderr(), "{case}: left out for {name}, which runs already: see --router")?;
+                    continue;
+                }
                 let run = u32::try_from(records.len()).unwrap_or(u32::MAX);
                 let record = run_one(case, contender, options, (round, run))
                     .with_context(|| format!("{case} against {}", contender.name()))?;
@@ -81,13 +89,18 @@ fn run_one(
     options: &Options,
     (round, run): (usize, u32),
 ) -> Result<Record> {
+    if case.shape == Shape::Start {
+        let outcome = start::measure(case, &contender.speaks(), || contender.start(case.needs()))?;
+        return Ok(Record::new(case, contender.name(), round, 1, &outcome));
+    }
     // Ended when it goes out of scope, which is after the sessions have left.
     let started = contender.start(case.needs())?;
-    let at = |server: &Server| (Target::at(server.address(), contender.speaks()), Some(server.pid()));
-    let (target, pid) = match &started {
-        Started::Floor(server) => at(server),
-        Started::Router(router) => at(router.server()),
-        Started::Running(target, pid) => (target.clone(), *pid),
+    let (target, pid) = match (&started, started.server()) {
+        (Started::Running(target, pid), _) => (target.clone(), *pid),
+        (Started::Floor(_) | Started::Router(_), server) => {
+            let server = server.context("it was started")?;
+            (Target::at(server.address(), contender.speaks()), Some(server.pid()))
+        }
     };
     let run = std::process::id().wrapping_mul(1000).wrapping_add(run);
     let (window, outcome) = match case.shape {
@@ -104,6 +117,22 @@ fn run_one(
             load.leave();
             (depth, outcome)
         }
+        Shape::Idle(crowd) => (1, idle::measure(&target, case, crowd, options.plan, pid)?),
+        Shape::Subs(size) => {
+            let mut load = Subs::join(&target, case, size, options.window, (run, pid))?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            let (window, figures) = (load.window(), load.figures());
+            load.leave();
+            (window, Outcome { figures, ..outcome })
+        }
+        Shape::Churn(size) => {
+            let mut load = Churn::join(&target, case, size, options.window, run)?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            let (window, figures) = (load.window(), load.figures(&outcome));
+            load.leave();
+            (window, Outcome { figures, ..outcome })
+        }
+        Shape::Start => anyhow::bail!("it was measured before"),
     };
     Ok(Record::new(case, contender.name(), round, window, &outcome))
 }
@@ -139,8 +168,19 @@ impl Contender {
 }
 
 /// A contender, ready for sessions.
-enum Started {
+pub(crate) enum Started {
     Floor(Server),
     Router(Router),
     Running(Target, Option<u32>),
+}
+
+impl Started {
+    /// Its process, if it was started for the run.
+    pub(crate) fn server(&self) -> Option<&Server> {
+        match self {
+            Started::Floor(server) => Some(server),
+            Started::Router(router) => Some(router.server()),
+            Started::Running(..) => None,
+        }
+    }
 }

@@ -1,9 +1,16 @@
 //! What a process has used, from `/proc`.
 
-use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use anyhow::{Context, Result};
+
+/// Memory is settled when it has not changed for so long.
+const STILL: Duration = Duration::from_millis(100);
+/// Nothing is waited for longer.
+const SETTLE_MAX: Duration = Duration::from_secs(5);
+/// Between two looks.
+const GLANCE: Duration = Duration::from_millis(5);
 
 /// A process's use of processor and memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +32,34 @@ impl Usage {
     /// What the process with this id has used so far.
     pub(crate) fn of(pid: u32) -> Result<Self> {
         Self::of_path(&format!("/proc/{pid}"))
+    }
+
+    /// The same as soon as its resident memory has not changed for 100 ms, or after five seconds all the same.
+    ///
+    /// For what remains of some work: an allocator gives memory back a little later, and answers are out before the
+    /// last buffer is dropped.
+    pub(crate) fn settled(pid: u32) -> Result<Self> {
+        let begin = Instant::now();
+        let (mut usage, mut since) = (Self::of(pid)?, begin);
+        while since.elapsed() < STILL && begin.elapsed() < SETTLE_MAX {
+            thread::sleep(GLANCE);
+            let next = Self::of(pid)?;
+            if next.rss_kib != usage.rss_kib {
+                since = Instant::now();
+            }
+            usage = next;
+        }
+        Ok(usage)
+    }
+
+    /// How much more memory there is than at another time, in bytes; less is negative.
+    pub(crate) fn grown_since(&self, before: &Usage) -> f64 {
+        (self.rss_kib as f64 - before.rss_kib as f64) * 1024.0
+    }
+
+    /// How much processor time was used since another time.
+    pub(crate) fn cpu_since(&self, before: &Usage) -> Duration {
+        self.cpu.saturating_sub(before.cpu)
     }
 
     fn of_path(folder: &str) -> Result<Self> {
@@ -77,5 +112,19 @@ mod tests {
         let usage = Usage::of_self().unwrap();
         assert!(usage.rss_kib > 0 && usage.rss_peak_kib >= usage.rss_kib / 2);
         assert!(Usage::of(std::process::id()).is_ok());
+    }
+
+    #[test]
+    fn growth_is_in_bytes_and_may_be_negative() {
+        let usage = |millis, rss_kib| Usage { cpu: Duration::from_millis(millis), rss_kib, rss_peak_kib: 9 };
+        let (before, after) = (usage(20, 5), usage(50, 7));
+        assert_eq!((after.grown_since(&before), before.grown_since(&after)), (2048.0, -2048.0));
+        assert_eq!(after.cpu_since(&before), Duration::from_millis(30));
+    }
+
+    #[test]
+    fn a_process_that_does_nothing_is_settled() {
+        let usage = Usage::settled(std::process::id()).unwrap();
+        assert!(usage.rss_kib > 0);
     }
 }

@@ -20,6 +20,11 @@ fn every_kind_of_load_comes_back_whole_and_in_order() {
         "pubsub 2x3 1KiB websocket+json+deflate+tls",
         "mixed 2x3 1KiB rawsocket+msgpack",
         "rpc 2x3 depth 4 32B websocket+json+tls",
+        "idle 40 websocket+json",
+        "subs 300 prefix changes 200 32B rawsocket+msgpack",
+        "subs 200 shared 32B rawsocket+msgpack",
+        "churn 2x3 at 100 32B rawsocket+msgpack",
+        "start rawsocket+msgpack",
     ] {
         let found = records.iter().find(|record| record.contains(kind));
         assert!(found.is_some_and(|record| record.contains(r#""contender":"floor""#)), "{records:?}");

@@ -3,7 +3,8 @@
 //! It speaks the transports, since every router must, but looks into no message. A connection says in one word what it
 //! is, and from then on whole frames go
 //! - from each source to all sinks, as one stream of bytes that is written to every one of them ([`Log`]);
-//! - from each caller to the callees in turn, and each callee's answers back to whom it owes them, in order.
+//! - from each caller to the callees in turn, and each callee's answers back to whom it owes them, in order; a taker is
+//!   a callee that answers nothing.
 //!
 //! It takes connections with TLS on them too, and then decrypts from each and encrypts for each. Where compression was
 //! agreed it inflates what comes and compresses what goes, once for all sinks: frames could be passed on as they are, but
@@ -37,8 +38,11 @@ pub(crate) const SINK: &[u8] = b"sink";
 pub(crate) const CALLER: &[u8] = b"caller";
 /// A connection that receives the messages of callers and sends one back for each.
 pub(crate) const CALLEE: &[u8] = b"callee";
+/// The same as a callee, but it sends nothing back.
+pub(crate) const TAKER: &[u8] = b"taker";
 
-const READY: &[u8] = b"ready";
+/// What the relay answers to a role.
+pub(crate) const READY: &[u8] = b"ready";
 const LISTENER: Token = Token(usize::MAX);
 
 /// The relay.
@@ -49,6 +53,8 @@ pub(crate) struct Floor {
     tls: Arc<ServerConfig>,
     /// A member's place is its token. Boxed and optional, so that one can be taken out while it talks to the others.
     members: Vec<Option<Box<Member>>>,
+    /// Places of members that are gone.
+    free: Vec<usize>,
     sinks: Vec<usize>,
     callers: usize,
     callees: Vec<usize>,
@@ -78,6 +84,7 @@ enum Role {
     Callee {
         owed: VecDeque<usize>,
     },
+    Taker,
 }
 
 impl Floor {
@@ -95,6 +102,7 @@ impl Floor {
             address,
             tls: tls::server_config()?,
             members: Vec::new(),
+            free: Vec::new(),
             sinks: Vec::new(),
             callers: 0,
             callees: Vec::new(),
@@ -150,11 +158,12 @@ impl Floor {
             word if word == SINK => Role::Sink { position: self.log.end(), is_full: false },
             word if word == CALLER => Role::Caller { turn: self.callers },
             word if word == CALLEE => Role::Callee { owed: VecDeque::new() },
+            word if word == TAKER => Role::Taker,
             _ => bail!("not a role"),
         };
         opening.send(|out| out.extend_from_slice(READY))?;
         let mut connection = opening.into_connection()?;
-        let place = self.members.iter().position(Option::is_none).unwrap_or(self.members.len());
+        let place = self.free.pop().unwrap_or(self.members.len());
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut connection.stream, Token(place), interest)?;
         self.framing = framing;
@@ -162,7 +171,7 @@ impl Floor {
             Role::Source => {}
             Role::Sink { .. } => self.sinks.push(place),
             Role::Caller { .. } => self.callers += 1,
-            Role::Callee { .. } => self.callees.push(place),
+            Role::Callee { .. } | Role::Taker => self.callees.push(place),
         }
         let member = Some(Box::new(Member { connection, role }));
         match self.members.get_mut(place) {
@@ -182,7 +191,9 @@ impl Floor {
         if is_writable {
             match &mut member.role {
                 Role::Sink { is_full, .. } => *is_full = false,
-                Role::Source | Role::Caller { .. } | Role::Callee { .. } => self.touched.push(place),
+                Role::Source | Role::Caller { .. } | Role::Callee { .. } | Role::Taker => {
+                    self.touched.push(place);
+                }
             }
         }
         let Member { connection, role } = &mut *member;
@@ -194,7 +205,9 @@ impl Floor {
                     Ok(())
                 })
             }
-            Role::Sink { .. } => connection.receive(scratch, |_, _| bail!("a sink has nothing to say")),
+            Role::Sink { .. } | Role::Taker => {
+                connection.receive(scratch, |_, _| bail!("who only receives has nothing to say"))
+            }
             Role::Caller { turn } => connection.receive(scratch, |message, _| {
                 self.pass_call(place, *turn, message)?;
                 *turn += 1;
@@ -275,11 +288,12 @@ impl Floor {
 
     /// Strikes a member that is gone off the lists.
     fn forget(&mut self, place: usize, role: &Role) {
+        self.free.push(place);
         match role {
             Role::Source => {}
             Role::Sink { .. } => self.sinks.retain(|sink| *sink != place),
             Role::Caller { .. } => self.callers = self.callers.saturating_sub(1),
-            Role::Callee { .. } => self.callees.retain(|callee| *callee != place),
+            Role::Callee { .. } | Role::Taker => self.callees.retain(|callee| *callee != place),
         }
     }
 }
@@ -343,6 +357,18 @@ mod tests {
                 send(&mut callees[callee], "done");
                 assert_eq!(receive(&mut callers[caller]), "done");
             }
+        }
+    }
+
+    #[test]
+    fn calls_go_round_the_takers_too() {
+        let address = start();
+        let wire = Wire::RAWSOCKET_MSGPACK;
+        let mut takers = [join(address, wire, TAKER), join(address, wire, TAKER)];
+        let mut caller = join(address, wire, CALLER);
+        for (taker, text) in [(0, "a"), (1, "b"), (0, "c")] {
+            send(&mut caller, text);
+            assert_eq!(receive(&mut takers[taker]), text);
         }
     }
 

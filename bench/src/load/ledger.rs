@@ -90,6 +90,13 @@ impl Ledger {
         self.publishers.get(publisher).map_or(0, |account| account.missing.len())
     }
 
+    /// How many of one publisher's publications every subscriber has, and how many there are.
+    pub(crate) fn progress(&self, publisher: usize) -> (u64, u64) {
+        self.publishers
+            .get(publisher)
+            .map_or((0, 0), |account| (account.first, account.first + account.missing.len() as u64))
+    }
+
     /// How many events have come.
     pub(crate) const fn delivered(&self) -> u64 {
         self.delivered
@@ -140,9 +147,9 @@ mod tests {
         let mut ledger = published(1, 2, 2);
         ledger.deliver(0, stamp(0, 0)).unwrap();
         ledger.deliver(0, stamp(0, 1)).unwrap();
-        assert_eq!(ledger.open(0), 2);
+        assert_eq!((ledger.open(0), ledger.progress(0)), (2, (0, 2)));
         ledger.deliver(1, stamp(0, 0)).unwrap();
-        assert_eq!(ledger.open(0), 1);
+        assert_eq!((ledger.open(0), ledger.progress(0)), (1, (1, 2)));
         assert_eq!(ledger.publish(0), 2);
     }
 

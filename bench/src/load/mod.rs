@@ -5,9 +5,13 @@
 //! everything that was sent has come back, each exactly once and in order, or a message was missing for too long.
 
 mod calls;
+pub(crate) mod churn;
+pub(crate) mod idle;
 mod ledger;
 mod pubsub;
 mod rpc;
+pub(crate) mod start;
+pub(crate) mod subs;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -38,6 +42,11 @@ pub(crate) trait Load {
 
     /// Sends as much as the window has room for.
     fn offer(&mut self, now: Instant) -> Result<()>;
+
+    /// Nothing more will be offered: what would wait for more is to come to its end.
+    fn finish(&mut self, _now: Instant) -> Result<()> {
+        Ok(())
+    }
 
     /// How many events or results have come, all of them checked.
     fn completed(&self) -> u64;
@@ -102,7 +111,12 @@ pub(crate) fn drive(load: &mut dyn Load, plan: Plan, pid: Option<u32>) -> Result
         for event in &events {
             load.handle(event, &mut scratch, now)?;
         }
-        phases.advance(load, now)?;
+        if phases.is_offering() {
+            phases.advance(load, now)?;
+            if !phases.is_offering() {
+                load.finish(now)?;
+            }
+        }
         watch.look(load, now)?;
     }
 }

@@ -24,7 +24,7 @@ use crate::wire::Wire;
 /// Publications under way of all publishers together, unless the payload is large or the subscribers are many. Small
 /// enough that batches stay short, as they are where publishers don't wait for each other; large enough that neither
 /// side runs dry.
-const WINDOW: usize = 48;
+pub(super) const WINDOW: usize = 48;
 /// So many bytes of payload may be under way to each subscriber.
 const WINDOW_BYTES: usize = 1 << 20;
 /// So many events may be under way to all subscribers.
@@ -105,6 +105,21 @@ impl PubSub {
     /// Publications that each publisher may have under way.
     pub(crate) const fn window(&self) -> usize {
         self.window
+    }
+
+    /// What is published to.
+    pub(super) fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// How many of one publisher's publications every subscriber has, and how many there are.
+    pub(super) fn progress(&self, publisher: usize) -> (u64, u64) {
+        self.ledger.progress(publisher)
+    }
+
+    /// The number of its sessions; their tokens are below.
+    pub(super) const fn sessions(&self) -> usize {
+        self.subscribers.len() + self.publishers.len()
     }
 
     /// Lets all sessions leave.
