@@ -16,20 +16,29 @@ use crate::wire::Framer;
 const CHUNK: usize = 256 * 1024;
 
 /// The buffer that connections read into.
-pub(crate) struct Scratch(Vec<u8>);
+pub(crate) struct Scratch {
+    bytes: Vec<u8>,
+    chunk: usize,
+}
 
 impl Scratch {
     /// An empty buffer.
     pub(crate) fn new() -> Self {
-        Self(vec![0; CHUNK])
+        Self::of(CHUNK)
     }
 
-    /// The whole buffer, with at least a chunk of room behind `kept` bytes.
+    /// An empty buffer with which at most so many bytes are read at once.
+    pub(crate) fn of(chunk: usize) -> Self {
+        Self { bytes: vec![0; chunk], chunk }
+    }
+
+    /// The whole buffer up to a chunk of room behind `kept` bytes.
     fn with_room(&mut self, kept: usize) -> &mut [u8] {
-        if self.0.len() < kept + CHUNK {
-            self.0.resize(kept + CHUNK, 0);
+        let wanted = kept + self.chunk;
+        if self.bytes.len() < wanted {
+            self.bytes.resize(wanted, 0);
         }
-        &mut self.0
+        self.bytes.get_mut(..wanted).unwrap_or_default()
     }
 }
 
@@ -77,6 +86,8 @@ pub(crate) struct Connection {
     pub(crate) stream: TcpStream,
     /// What goes out.
     pub(crate) outbox: Outbox,
+    /// Whether the last call of [`Connection::receive_some`] left something in the socket.
+    pub(crate) has_more: bool,
     decoder: Decoder,
     /// The beginning of a frame.
     partial: Vec<u8>,
@@ -85,16 +96,27 @@ pub(crate) struct Connection {
 impl Connection {
     /// Goes on where a blocking handshake stopped; `partial` was read already.
     pub(crate) fn new(stream: TcpStream, decoder: Decoder, framer: Framer, partial: Vec<u8>) -> Self {
-        Self { stream, outbox: Outbox::new(framer), decoder, partial }
+        Self { stream, outbox: Outbox::new(framer), has_more: false, decoder, partial }
     }
 
     /// Reads what is there and hands over each whole message, with the outbox to answer into.
     pub(crate) fn receive(
         &mut self,
         scratch: &mut Scratch,
+        on_message: impl FnMut(&[u8], &mut Outbox) -> Result<()>,
+    ) -> Result<Peer> {
+        self.receive_some(scratch, usize::MAX, on_message)
+    }
+
+    /// The same with at most so many reads. What they leave is no event any more: `has_more` says that it is there.
+    pub(crate) fn receive_some(
+        &mut self,
+        scratch: &mut Scratch,
+        reads_max: usize,
         mut on_message: impl FnMut(&[u8], &mut Outbox) -> Result<()>,
     ) -> Result<Peer> {
-        loop {
+        self.has_more = false;
+        for _ in 0..reads_max {
             let kept = self.partial.len();
             let buffer = scratch.with_room(kept);
             let (front, room) = buffer.split_at_mut(kept);
@@ -118,6 +140,8 @@ impl Connection {
                 return Ok(Peer::Open);
             }
         }
+        self.has_more = true;
+        Ok(Peer::Open)
     }
 
     fn take_in(

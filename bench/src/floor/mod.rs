@@ -6,12 +6,13 @@
 //! - from each caller to the callees in turn, and each callee's answers back to whom it owes them, in order.
 //!
 //! One thread, one poll, one write per receiver and turn. It trusts its clients, which are the load generator's: it
-//! blocks while one of them opens, and drops one that falls too far behind.
+//! blocks while one of them opens, and doesn't read from sources as long as a sink is far behind.
 
 mod log;
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener as Blocking};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use mio::net::TcpListener;
@@ -34,6 +35,9 @@ pub(crate) const CALLEE: &[u8] = b"callee";
 const READY: &[u8] = b"ready";
 const LISTENER: Token = Token(usize::MAX);
 
+/// How often a source is read from before the sinks get what came.
+const READS_MAX: usize = 16;
+
 /// The relay.
 pub(crate) struct Floor {
     poll: Poll,
@@ -47,6 +51,10 @@ pub(crate) struct Floor {
     /// Members other than sinks that have something to write.
     touched: Vec<usize>,
     log: Log,
+    /// What all sinks have of it.
+    slowest: u64,
+    /// Sources that have more to say: they were kept waiting, or said a lot.
+    held: Vec<usize>,
     framing: Option<Framing>,
 }
 
@@ -91,6 +99,8 @@ impl Floor {
             callees: Vec::new(),
             touched: Vec::new(),
             log: Log::new(),
+            slowest: 0,
+            held: Vec::new(),
             framing: None,
         })
     }
@@ -105,7 +115,9 @@ impl Floor {
         let mut events = Events::with_capacity(1024);
         let mut scratch = Scratch::new();
         loop {
-            match self.poll.poll(&mut events, None) {
+            let is_waiting = self.held.is_empty() || self.log.is_far(self.slowest);
+            let nap = if is_waiting { None } else { Some(Duration::ZERO) };
+            match self.poll.poll(&mut events, nap) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
@@ -114,6 +126,9 @@ impl Floor {
                     LISTENER => self.accept()?,
                     Token(place) => self.turn_of(place, event.is_writable(), &mut scratch),
                 }
+            }
+            for place in std::mem::take(&mut self.held) {
+                self.turn_of(place, false, &mut scratch);
             }
             self.write();
         }
@@ -178,12 +193,20 @@ impl Floor {
         }
         let Member { connection, role } = &mut *member;
         let received = match role {
+            Role::Source if self.log.is_far(self.slowest) => {
+                self.hold(place);
+                Ok(Peer::Open)
+            }
             Role::Source => {
                 let framing = self.framing.unwrap_or(Framing::RawSocket);
-                connection.receive(scratch, |message, _| {
+                let received = connection.receive_some(scratch, READS_MAX, |message, _| {
                     self.log.append(framing, message);
                     Ok(())
-                })
+                });
+                if connection.has_more {
+                    self.hold(place);
+                }
+                received
             }
             Role::Sink { .. } => connection.receive(scratch, |_, _| bail!("a sink has nothing to say")),
             Role::Caller { turn } => connection.receive(scratch, |message, _| {
@@ -204,6 +227,13 @@ impl Floor {
                 }
             }
             Ok(Peer::Closed) | Err(_) => self.forget(place, &member.role),
+        }
+    }
+
+    /// Goes on with a source later, without an event.
+    fn hold(&mut self, place: usize) {
+        if !self.held.contains(&place) {
+            self.held.push(place);
         }
     }
 
@@ -251,10 +281,8 @@ impl Floor {
                 }
                 Err(_) => lost.push(*place),
             }
-            if self.log.is_too_far(*position) {
-                lost.push(*place);
-            }
         }
+        self.slowest = slowest;
         self.log.forget_before(slowest);
         for place in lost {
             if let Some(member) = self.members.get_mut(place).and_then(Option::take) {
@@ -316,6 +344,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_source_waits_for_a_sink_and_nothing_is_lost() {
+        let (address, wire) = (start(), Wire::RAWSOCKET_MSGPACK);
+        let mut sink = join(address, wire, SINK);
+        let mut source = join(address, wire, SOURCE);
+        let writer = std::thread::spawn(move || {
+            for number in 0..60_u8 {
+                source.send(|out| out.resize(1 << 20, number)).unwrap();
+            }
+        });
+        for number in 0..60_u8 {
+            let message = sink.receive().unwrap();
+            assert_eq!((message.len(), message.first()), (1 << 20, Some(&number)));
+        }
+        writer.join().unwrap();
     }
 
     #[test]
