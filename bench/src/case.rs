@@ -12,6 +12,8 @@ use crate::wire::{MAX_MESSAGE, Wire};
 
 /// At most so many sessions of a kind: what the sources in stamps can tell apart.
 const SESSIONS_MAX: usize = 20_000;
+/// At most so much is sent in a second where a case says how much.
+const RATE_MAX: u32 = 1_000_000;
 /// At most so many calls of one caller are open.
 const DEPTH_MAX: usize = 10_000;
 /// The payload of cases that name none, in bytes.
@@ -36,6 +38,40 @@ pub(crate) enum Shape {
         /// How many calls each caller keeps open.
         depth: usize,
     },
+    /// As `PubSub`, at a steady rate.
+    Rate {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+        /// Publications in a second, all publishers together.
+        per_second: u32,
+    },
+    /// As `PubSub`, faster than subscribers read.
+    Flood {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+    },
+    /// As `Rate`, beside a further subscriber that stops reading.
+    Stopped {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+        /// Publications in a second, all publishers together.
+        per_second: u32,
+    },
+    /// As `Flood`, beside a session that calls at a steady rate.
+    Quiet {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+        /// Calls in a second.
+        per_second: u32,
+    },
 }
 
 /// One thing to measure.
@@ -50,7 +86,7 @@ pub(crate) struct Case {
 }
 
 /// The rows of `docs/performance.md`.
-pub(crate) const STANDARD: [&str; 11] = [
+pub(crate) const STANDARD: [&str; 15] = [
     "pubsub 1x1",
     "pubsub 1x10",
     "pubsub 10x10",
@@ -62,15 +98,23 @@ pub(crate) const STANDARD: [&str; 11] = [
     "rpc 1x1 depth 1",
     "rpc 10x10 depth 64",
     "rpc 10x10 depth 64 websocket+json",
+    "rate 1x10 at 500",
+    "flood 1x10 1KiB",
+    "stopped 1x10 at 10000 1KiB",
+    "quiet 1x10 at 200",
 ];
 
 /// Small ones, for `smoke`: every kind of load, on both transports, with payloads that come in one read and in many.
-pub(crate) const SMOKE: [&str; 5] = [
+pub(crate) const SMOKE: [&str; 9] = [
     "pubsub 2x3",
     "pubsub 2x3 64KiB websocket+json",
     "pubsub 1x2 1KiB rawsocket+cbor",
     "rpc 3x2 depth 4",
     "rpc 2x3 depth 4 websocket+json",
+    "rate 2x3 at 1000 websocket+json",
+    "flood 2x2 1KiB",
+    "stopped 1x2 at 1000 64KiB",
+    "quiet 1x2 at 500",
 ];
 
 impl Case {
@@ -86,13 +130,25 @@ impl Case {
         let mut case = match kind {
             "pubsub" => Self { shape: Shape::PubSub { publishers: left, subscribers: right }, payload, wire },
             "rpc" => Self { shape: Shape::Rpc { callers: left, callees: right, depth: 1 }, payload, wire },
-            _ => bail!("unknown kind of load {kind:?}: expected pubsub or rpc"),
+            _ => Self { shape: Shape::steady(kind, left, right)?, payload, wire },
         };
         while let Some(word) = words.next() {
             match (word, &mut case.shape) {
                 ("depth", Shape::Rpc { depth, .. }) => {
                     *depth = words.next().context("expected a number after depth")?.parse()?;
                     ensure!((1..=DEPTH_MAX).contains(depth), "a depth is at least 1 and at most {DEPTH_MAX}");
+                }
+                (
+                    "at",
+                    Shape::Rate { per_second, .. }
+                    | Shape::Stopped { per_second, .. }
+                    | Shape::Quiet { per_second, .. },
+                ) => {
+                    *per_second = words.next().context("expected a number after at")?.parse()?;
+                    ensure!(
+                        (1..=RATE_MAX).contains(per_second),
+                        "a rate is at least 1 and at most {RATE_MAX}"
+                    );
                 }
                 _ if word.starts_with(|first: char| first.is_ascii_digit()) => {
                     case.payload = word.parse::<Size>()?.0;
@@ -106,17 +162,43 @@ impl Case {
     /// The number of sessions it needs.
     pub(crate) const fn sessions(&self) -> usize {
         match self.shape {
-            Shape::PubSub { publishers, subscribers } => publishers + subscribers,
+            Shape::PubSub { publishers, subscribers }
+            | Shape::Rate { publishers, subscribers, .. }
+            | Shape::Flood { publishers, subscribers } => publishers + subscribers,
             Shape::Rpc { callers, callees, .. } => callers + callees,
+            Shape::Stopped { publishers, subscribers, .. } => publishers + subscribers + 1,
+            Shape::Quiet { publishers, subscribers, .. } => publishers + subscribers + 2,
         }
+    }
+
+    /// Whether the relay can take part. It gives up no receiver that it could wait for.
+    pub(crate) const fn has_floor(&self) -> bool {
+        !matches!(self.shape, Shape::Stopped { .. })
     }
 
     /// What is counted.
     pub(crate) const fn unit(&self) -> &'static str {
         match self.shape {
-            Shape::PubSub { .. } => "events",
+            Shape::PubSub { .. }
+            | Shape::Rate { .. }
+            | Shape::Flood { .. }
+            | Shape::Stopped { .. }
+            | Shape::Quiet { .. } => "events",
             Shape::Rpc { .. } => "calls",
         }
+    }
+}
+
+impl Shape {
+    /// The kinds of load that don't wait for what they sent.
+    fn steady(kind: &str, publishers: usize, subscribers: usize) -> Result<Self> {
+        Ok(match kind {
+            "rate" => Shape::Rate { publishers, subscribers, per_second: 500 },
+            "flood" => Shape::Flood { publishers, subscribers },
+            "stopped" => Shape::Stopped { publishers, subscribers, per_second: 10_000 },
+            "quiet" => Shape::Quiet { publishers, subscribers, per_second: 200 },
+            _ => bail!("unknown kind of load {kind:?}: expected pubsub, rpc, rate, flood, stopped or quiet"),
+        })
     }
 }
 
@@ -132,6 +214,16 @@ impl fmt::Display for Shape {
         match self {
             Shape::PubSub { publishers, subscribers } => write!(f, "pubsub {publishers}x{subscribers}"),
             Shape::Rpc { callers, callees, depth } => write!(f, "rpc {callers}x{callees} depth {depth}"),
+            Shape::Rate { publishers, subscribers, per_second } => {
+                write!(f, "rate {publishers}x{subscribers} at {per_second}")
+            }
+            Shape::Flood { publishers, subscribers } => write!(f, "flood {publishers}x{subscribers}"),
+            Shape::Stopped { publishers, subscribers, per_second } => {
+                write!(f, "stopped {publishers}x{subscribers} at {per_second}")
+            }
+            Shape::Quiet { publishers, subscribers, per_second } => {
+                write!(f, "quiet {publishers}x{subscribers} at {per_second}")
+            }
         }
     }
 }
@@ -211,6 +303,12 @@ mod tests {
             "rpc 1x1 depth",
             "rpc 1x1 depth 0",
             "chat 1x1",
+            "rate 1x1 at",
+            "rate 1x1 at 0",
+            "rate 1x1 at 1000001",
+            "flood 1x1 at 5",
+            "pubsub 1x1 at 5",
+            "quiet 1x1 depth 2",
             "pubsub 1x1 1B",
             "pubsub 1x1 9999999999KiB",
             "pubsub 1x1 pigeon+json",

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use anyhow::{Context, Result};
 
 use crate::case::{Case, Shape};
-use crate::load::{Plan, PubSub, Rpc, drive};
+use crate::load::{Flood, Plan, PubSub, Rate, Readers, Rpc, drive, quiet, stopped};
 use crate::process::Server;
 use crate::report::Record;
 use crate::target::{Speaks, Target};
@@ -63,6 +63,9 @@ pub(crate) fn run_all(
     for case in cases {
         for round in 1..=options.rounds {
             for contender in contenders {
+                if matches!(contender, Contender::Floor) && !case.has_floor() {
+                    continue;
+                }
                 let run = u32::try_from(records.len()).unwrap_or(u32::MAX);
                 let record = run_one(case, contender, options, (round, run))
                     .with_context(|| format!("{case} against {}", contender.name()))?;
@@ -103,6 +106,26 @@ fn run_one(
             let outcome = drive(&mut load, options.plan, pid)?;
             load.leave();
             (depth, outcome)
+        }
+        Shape::Rate { publishers, subscribers, per_second } => {
+            let mut load = Rate::join(&target, case, (publishers, subscribers), per_second, run)?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            load.leave();
+            (0, outcome)
+        }
+        Shape::Flood { publishers, subscribers } => {
+            let mut load = Flood::join(&target, case, (publishers, subscribers), Readers::Slow, run)?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            load.leave();
+            (0, outcome)
+        }
+        Shape::Stopped { publishers, subscribers, per_second } => {
+            let sessions = (publishers, subscribers);
+            (0, stopped((&target, pid), case, sessions, per_second, options.plan, run)?)
+        }
+        Shape::Quiet { publishers, subscribers, per_second } => {
+            let sessions = (publishers, subscribers);
+            (0, quiet((&target, pid), case, sessions, per_second, options.plan, run)?)
         }
     };
     Ok(Record::new(case, contender.name(), round, window, &outcome))

@@ -1,0 +1,184 @@
+//! Publishers that write whatever their sockets take, to subscribers that can't follow: an open loop without a clock.
+//!
+//! ```text
+//!   a turn:  each subscriber that has something to read: one read of up to 64 KiB, or all there is if it is eager
+//!            the publishers together: up to 512 KiB of publications, until their sockets are full
+//! ```
+//!
+//! So publishers are offered several times what subscribers take, whatever the machine: only the target can hold them
+//! back, by not reading from them. There is no other window. A target that reads on has to keep what its subscribers
+//! don't take, or drop it, or drop them. How far publishers got ahead of the slowest subscriber at most is
+//! `ahead_events_max`, counted from what they made to what was checked; the sockets' buffers are in it.
+//!
+//! Whatever comes is checked as in a closed loop, but for gaps: a router may have been told to drop events rather than to
+//! slow publishers down. What is left out is counted as `lost_events`, and so is what hasn't come when nothing came for
+//! [`PATIENCE`]. A subscriber that is disconnected ends the run as a failure.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use mio::event::Event;
+use mio::{Registry, Token};
+
+use super::pubsub::PubSub;
+use super::{Load, Outcome};
+use crate::case::Case;
+use crate::connection::Scratch;
+use crate::latency::Histogram;
+use crate::target::Target;
+
+/// What a subscriber reads in a turn, in bytes.
+const READ_BYTES: usize = 64 * 1024;
+/// What a publisher writes at once, in bytes of payload and about what comes with it.
+const BATCH_BYTES: usize = 64 * 1024;
+/// What a PUBLISH has besides its payload, about, in bytes.
+const ENVELOPE_BYTES: usize = 64;
+/// Batches that all publishers together write in a turn; at least one each.
+const BATCHES: usize = 8;
+/// What hasn't come when nothing came for so long is lost.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// See the module.
+pub(crate) struct Flood {
+    sessions: PubSub,
+    publishers: usize,
+    /// Reads of a subscriber in a turn.
+    reads_max: usize,
+    scratch: Scratch,
+    /// Which subscribers may have something to read.
+    readable: Vec<bool>,
+    /// Whether some publisher's socket would have taken more.
+    is_writable: bool,
+    /// When something came last.
+    heard: Instant,
+    ahead_max: usize,
+}
+
+/// How subscribers read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Less than publishers write.
+    Slow,
+    /// All there is.
+    Eager,
+}
+
+impl Flood {
+    /// Lets all sessions join. `run` sets the topic apart from that of other runs.
+    pub(crate) fn join(
+        target: &Target,
+        case: &Case,
+        (publishers, subscribers): (usize, usize),
+        readers: Readers,
+        run: u32,
+    ) -> Result<Self> {
+        let mut sessions = PubSub::join(target, case, (publishers, subscribers), None, run)?;
+        sessions.allow_gaps();
+        Ok(Self {
+            sessions,
+            publishers,
+            reads_max: match readers {
+                Readers::Slow => 1,
+                Readers::Eager => usize::MAX,
+            },
+            scratch: Scratch::of(READ_BYTES),
+            readable: vec![false; subscribers],
+            is_writable: false,
+            heard: Instant::now(),
+            ahead_max: 0,
+        })
+    }
+
+    /// Lets all sessions leave.
+    pub(crate) fn leave(self) {
+        self.sessions.leave();
+    }
+
+    /// Has a publisher write until its socket is full, or it is another's turn; says which.
+    fn write(&mut self, publisher: usize) -> Result<bool> {
+        let batch = batch(self.sessions.payload());
+        for _ in 0..(BATCHES / self.publishers).max(1) {
+            if !self.sessions.is_written(publisher) {
+                return Ok(false);
+            }
+            self.sessions.publish(publisher, batch)?;
+        }
+        Ok(self.sessions.is_written(publisher))
+    }
+}
+
+/// Publications of a batch.
+const fn batch(payload: usize) -> usize {
+    let fitting = BATCH_BYTES / (payload + ENVELOPE_BYTES);
+    if fitting == 0 { 1 } else { fitting }
+}
+
+impl Load for Flood {
+    fn register(&mut self, registry: &Registry) -> Result<()> {
+        self.sessions.register(registry)
+    }
+
+    fn handle(&mut self, event: &Event, scratch: &mut Scratch, now: Instant) -> Result<()> {
+        let Token(token) = event.token();
+        match self.readable.get_mut(token) {
+            Some(readable) => *readable = true,
+            None => self.sessions.handle(event, scratch, now)?,
+        }
+        Ok(())
+    }
+
+    fn offer(&mut self, _: Instant) -> Result<()> {
+        for publisher in 0..self.publishers {
+            self.is_writable |= self.write(publisher)?;
+        }
+        self.ahead_max = self.ahead_max.max(self.sessions.ahead());
+        Ok(())
+    }
+
+    fn go_on(&mut self, _: &mut Scratch) -> Result<()> {
+        self.is_writable = false;
+        let before = self.sessions.completed();
+        for (subscriber, readable) in self.readable.iter_mut().enumerate() {
+            if *readable {
+                *readable = self.sessions.receive(subscriber, &mut self.scratch, self.reads_max, |_| {})?;
+            }
+        }
+        if self.sessions.completed() != before {
+            self.heard = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn is_busy(&self) -> bool {
+        self.is_writable || self.readable.contains(&true)
+    }
+
+    fn completed(&self) -> u64 {
+        self.sessions.completed()
+    }
+
+    fn outstanding(&self) -> u64 {
+        if self.heard.elapsed() > PATIENCE { 0 } else { self.sessions.outstanding() }
+    }
+
+    fn latency(&mut self) -> Option<&mut Histogram> {
+        None
+    }
+
+    fn finish(&self, outcome: &mut Outcome) {
+        let lost = self.sessions.lost() + self.sessions.outstanding();
+        outcome.figures.extend([("lost_events", lost as f64), ("ahead_events_max", self.ahead_max as f64)]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_as_many_as_fit_and_at_least_one() {
+        assert_eq!(batch(32), 682);
+        assert_eq!(batch(1024), 60);
+        assert_eq!(batch(1 << 20), 1);
+    }
+}
