@@ -347,16 +347,20 @@ mod tests {
     }
 
     #[test]
-    fn a_source_waits_for_a_sink_and_nothing_is_lost() {
+    fn a_long_stream_comes_whole_to_a_sink_that_reads_late() {
         let (address, wire) = (start(), Wire::RAWSOCKET_MSGPACK);
         let mut sink = join(address, wire, SINK);
         let mut source = join(address, wire, SOURCE);
+        let (tell, told) = std::sync::mpsc::channel();
         let writer = std::thread::spawn(move || {
-            for number in 0..60_u8 {
-                source.send(|out| out.resize(1 << 20, number)).unwrap();
+            for number in 0..60 {
+                source.send(|out| out.extend(std::iter::repeat_n(number, 1 << 20))).unwrap();
+                tell.send(number).unwrap();
             }
         });
-        for number in 0..60_u8 {
+        // So much the relay takes before it keeps the source waiting.
+        assert!(told.iter().any(|number| number == 15));
+        for number in 0..60 {
             let message = sink.receive().unwrap();
             assert_eq!((message.len(), message.first()), (1 << 20, Some(&number)));
         }

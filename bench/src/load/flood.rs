@@ -1,14 +1,19 @@
-//! Publishers that write whatever their sockets take, to subscribers that can't follow: an open loop without a clock.
+//! Publishers that write whatever their sockets take, to subscribers that can't follow.
 //!
 //! ```text
-//!   a turn:  each subscriber that has something to read: one read of up to 64 KiB, or all there is if it is eager
-//!            the publishers together: up to 512 KiB of publications, until their sockets are full
+//!   each turn:         the publishers together write 512 KiB of publications, or until their sockets are full
+//!   each millisecond:  each subscriber reads once, at most 32 KiB
 //! ```
 //!
-//! So publishers are offered several times what subscribers take, whatever the machine: only the target can hold them
-//! back, by not reading from them. There is no other window. A target that reads on has to keep what its subscribers
-//! don't take, or drop it, or drop them. How far publishers got ahead of the slowest subscriber at most is
-//! `ahead_events_max`, counted from what they made to what was checked; the sockets' buffers are in it.
+//! There is no window: only the target can hold publishers back, by not reading from them. Subscribers take 32 MB a second
+//! each, less than a core can bring to ten of them; a machine too busy to be in time for the next millisecond makes them
+//! slower still. (A limit by turn would not do: where the target is what is slow, there are turns enough to read everything.)
+//! So what is delivered in a second says how well the target keeps subscribers supplied while it slows publishers down, and
+//! not what it could deliver. A target that reads on has to keep what its subscribers don't take, or drop it, or drop
+//! them. How far publishers got ahead of the slowest subscriber at most is `ahead_events_max`, counted from what they made to
+//! what was checked; the sockets' buffers are in it.
+//!
+//! With [`Readers::Eager`], for what runs beside a flood, subscribers take all there is.
 //!
 //! Whatever comes is checked as in a closed loop, but for gaps: a router may have been told to drop events rather than to
 //! slow publishers down. What is left out is counted as `lost_events`, and so is what hasn't come when nothing came for
@@ -21,14 +26,17 @@ use mio::event::Event;
 use mio::{Registry, Token};
 
 use super::pubsub::PubSub;
+use super::timer::{TIMER, Timer};
 use super::{Load, Outcome};
 use crate::case::Case;
 use crate::connection::Scratch;
 use crate::latency::Histogram;
 use crate::target::Target;
 
-/// What a subscriber reads in a turn, in bytes.
-const READ_BYTES: usize = 64 * 1024;
+/// What a subscriber reads at once, in bytes.
+const READ_BYTES: usize = 32 * 1024;
+/// From one read of a slow subscriber to its next.
+const PAUSE: Duration = Duration::from_millis(1);
 /// What a publisher writes at once, in bytes of payload and about what comes with it.
 const BATCH_BYTES: usize = 64 * 1024;
 /// What a PUBLISH has besides its payload, about, in bytes.
@@ -42,8 +50,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub(crate) struct Flood {
     sessions: PubSub,
     publishers: usize,
-    /// Reads of a subscriber in a turn.
-    reads_max: usize,
+    readers: Readers,
+    timer: Timer,
+    /// When slow subscribers read next.
+    next_read: Instant,
     scratch: Scratch,
     /// Which subscribers may have something to read.
     readable: Vec<bool>,
@@ -77,10 +87,9 @@ impl Flood {
         Ok(Self {
             sessions,
             publishers,
-            reads_max: match readers {
-                Readers::Slow => 1,
-                Readers::Eager => usize::MAX,
-            },
+            readers,
+            timer: Timer::new()?,
+            next_read: Instant::now(),
             scratch: Scratch::of(READ_BYTES),
             readable: vec![false; subscribers],
             is_writable: false,
@@ -92,6 +101,20 @@ impl Flood {
     /// Lets all sessions leave.
     pub(crate) fn leave(self) {
         self.sessions.leave();
+    }
+
+    /// Has each subscriber that may have something to read do so, at most so often.
+    fn read(&mut self, reads_max: usize) -> Result<()> {
+        let before = self.sessions.completed();
+        for (subscriber, readable) in self.readable.iter_mut().enumerate() {
+            if *readable {
+                *readable = self.sessions.receive(subscriber, &mut self.scratch, reads_max, |_| {})?;
+            }
+        }
+        if self.sessions.completed() != before {
+            self.heard = Instant::now();
+        }
+        Ok(())
     }
 
     /// Has a publisher write until its socket is full, or it is another's turn; says which.
@@ -115,6 +138,7 @@ const fn batch(payload: usize) -> usize {
 
 impl Load for Flood {
     fn register(&mut self, registry: &Registry) -> Result<()> {
+        self.timer.register(registry)?;
         self.sessions.register(registry)
     }
 
@@ -122,6 +146,7 @@ impl Load for Flood {
         let Token(token) = event.token();
         match self.readable.get_mut(token) {
             Some(readable) => *readable = true,
+            None if event.token() == TIMER => {}
             None => self.sessions.handle(event, scratch, now)?,
         }
         Ok(())
@@ -137,20 +162,19 @@ impl Load for Flood {
 
     fn go_on(&mut self, _: &mut Scratch) -> Result<()> {
         self.is_writable = false;
-        let before = self.sessions.completed();
-        for (subscriber, readable) in self.readable.iter_mut().enumerate() {
-            if *readable {
-                *readable = self.sessions.receive(subscriber, &mut self.scratch, self.reads_max, |_| {})?;
+        match self.readers {
+            Readers::Eager => self.read(usize::MAX),
+            Readers::Slow if Instant::now() < self.next_read => Ok(()),
+            Readers::Slow => {
+                self.read(1)?;
+                self.next_read = Instant::now() + PAUSE;
+                self.timer.set(PAUSE)
             }
         }
-        if self.sessions.completed() != before {
-            self.heard = Instant::now();
-        }
-        Ok(())
     }
 
     fn is_busy(&self) -> bool {
-        self.is_writable || self.readable.contains(&true)
+        self.is_writable
     }
 
     fn completed(&self) -> u64 {
