@@ -112,7 +112,7 @@ pub(crate) const SMOKE: [&str; 9] = [
     "rpc 3x2 depth 4",
     "rpc 2x3 depth 4 websocket+json",
     "rate 2x3 at 1000 websocket+json",
-    "flood 2x2 1KiB",
+    "flood 1x2",
     "stopped 1x2 at 1000 64KiB",
     "quiet 1x2 at 500",
 ];

@@ -17,7 +17,8 @@
 //!
 //! Whatever comes is checked as in a closed loop, but for gaps: a router may have been told to drop events rather than to
 //! slow publishers down. What is left out is counted as `lost_events`, and so is what hasn't come when nothing came for
-//! [`PATIENCE`]. A subscriber that is disconnected ends the run as a failure.
+//! [`PATIENCE`]. A subscriber that is disconnected ends the run as a failure. The pace at which subscribers read is the
+//! generator's to keep: where it gets too little of the processor for that, they are slow enough to be cut off rightly.
 
 use std::time::{Duration, Instant};
 
@@ -57,6 +58,8 @@ pub(crate) struct Flood {
     scratch: Scratch,
     /// Which subscribers may have something to read.
     readable: Vec<bool>,
+    /// Which of them the target has closed. That is announced once, and what it sent before may take many reads.
+    closed: Vec<bool>,
     /// Whether some publisher's socket would have taken more.
     is_writable: bool,
     /// When something came last.
@@ -92,6 +95,7 @@ impl Flood {
             next_read: Instant::now(),
             scratch: Scratch::of(READ_BYTES),
             readable: vec![false; subscribers],
+            closed: vec![false; subscribers],
             is_writable: false,
             heard: Instant::now(),
             ahead_max: 0,
@@ -106,8 +110,8 @@ impl Flood {
     /// Has each subscriber that may have something to read do so, at most so often.
     fn read(&mut self, reads_max: usize) -> Result<()> {
         let before = self.sessions.completed();
-        for (subscriber, readable) in self.readable.iter_mut().enumerate() {
-            if *readable {
+        for (subscriber, (readable, closed)) in self.readable.iter_mut().zip(&self.closed).enumerate() {
+            if *readable || *closed {
                 *readable = self.sessions.receive(subscriber, &mut self.scratch, reads_max, |_| {})?;
             }
         }
@@ -145,7 +149,12 @@ impl Load for Flood {
     fn handle(&mut self, event: &Event, scratch: &mut Scratch, now: Instant) -> Result<()> {
         let Token(token) = event.token();
         match self.readable.get_mut(token) {
-            Some(readable) => *readable = true,
+            Some(readable) => {
+                *readable = true;
+                if let Some(closed) = self.closed.get_mut(token) {
+                    *closed |= event.is_read_closed();
+                }
+            }
             None if event.token() == TIMER => {}
             None => self.sessions.handle(event, scratch, now)?,
         }
