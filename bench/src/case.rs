@@ -19,6 +19,8 @@ use crate::wire::{Link, MAX_MESSAGE, Wire};
 
 /// At most so many sessions of a kind: what the sources in stamps can tell apart.
 pub(crate) const SESSIONS_MAX: usize = 20_000;
+/// At most so much is sent in a second where a case says how much.
+const RATE_MAX: u32 = 1_000_000;
 /// At most so many calls of one caller are open.
 const DEPTH_MAX: usize = 10_000;
 /// The payload of cases that name none, in bytes.
@@ -59,6 +61,40 @@ pub(crate) enum Shape {
     Churn(Churning),
     /// The program starts until it lets a session in.
     Start,
+    /// As `PubSub`, at a steady rate.
+    Rate {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+        /// Publications in a second, all publishers together.
+        per_second: u32,
+    },
+    /// As `PubSub`, faster than subscribers read.
+    Flood {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+    },
+    /// As `Rate`, beside a further subscriber that stops reading.
+    Stopped {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+        /// Publications in a second, all publishers together.
+        per_second: u32,
+    },
+    /// As `Flood`, beside a session that calls at a steady rate.
+    Quiet {
+        /// How many publish.
+        publishers: usize,
+        /// How many receive.
+        subscribers: usize,
+        /// Calls in a second.
+        per_second: u32,
+    },
 }
 
 /// One thing to measure.
@@ -82,7 +118,7 @@ pub(crate) struct Wires {
 }
 
 /// The rows of `docs/performance.md`.
-pub(crate) const STANDARD: [&str; 19] = [
+pub(crate) const STANDARD: [&str; 23] = [
     "pubsub 1x1",
     "pubsub 1x10",
     "pubsub 10x10",
@@ -102,11 +138,15 @@ pub(crate) const STANDARD: [&str; 19] = [
     "rpc 10x10 depth 64 rawsocket+msgpack+tls",
     "rpc 10x10 depth 64 websocket+json+tls",
     "rpc 10x10 depth 64 1KiB websocket+json+deflate",
+    "rate 1x10 at 500",
+    "flood 1x10 1KiB",
+    "stopped 1x10 at 10000 1KiB",
+    "quiet 1x10 at 200",
 ];
 
 /// Small ones, for `smoke`: every kind of load and every serializer on both transports, with all options, and with
 /// payloads that come in one read and in many.
-pub(crate) const SMOKE: [&str; 24] = [
+pub(crate) const SMOKE: [&str; 28] = [
     "pubsub 2x3",
     "pubsub 2x3 64KiB websocket+json",
     "pubsub 1x2 1KiB rawsocket+cbor",
@@ -131,6 +171,10 @@ pub(crate) const SMOKE: [&str; 24] = [
     "subs 200 shared",
     "churn 2x3 at 100",
     "start",
+    "rate 2x3 at 1000 websocket+json",
+    "flood 1x2",
+    "stopped 1x2 at 1000 64KiB",
+    "quiet 1x2 at 500",
 ];
 
 impl Case {
@@ -159,9 +203,10 @@ impl Case {
             "subs" => Shape::Subs(Subscriptions::read(&mut words)?),
             "churn" => Shape::Churn(Churning::read(&mut words)?),
             "start" => Shape::Start,
-            _ => bail!(
-                "unknown kind of load {kind:?}: expected pubsub, mixed, rpc, idle, subs, churn or start"
-            ),
+            _ => {
+                let (publishers, subscribers) = sessions(words.next())?;
+                Shape::steady(kind, publishers, subscribers)?
+            }
         };
         let mut case = Self { shape, payload, wire };
         while let Some(word) = words.next() {
@@ -172,6 +217,18 @@ impl Case {
                 }
                 ("changes", Shape::Subs(subscriptions)) => subscriptions.read_changes(&mut words)?,
                 (_, Shape::Idle(_) | Shape::Start) => case.wire = word.parse()?,
+                (
+                    "at",
+                    Shape::Rate { per_second, .. }
+                    | Shape::Stopped { per_second, .. }
+                    | Shape::Quiet { per_second, .. },
+                ) => {
+                    *per_second = words.next().context("expected a number after at")?.parse()?;
+                    ensure!(
+                        (1..=RATE_MAX).contains(per_second),
+                        "a rate is at least 1 and at most {RATE_MAX}"
+                    );
+                }
                 _ if word.starts_with(|first: char| first.is_ascii_digit()) => {
                     case.payload = word.parse::<Size>()?.0;
                 }
@@ -184,9 +241,12 @@ impl Case {
     /// The number of sessions it needs.
     pub(crate) const fn sessions(&self) -> usize {
         match self.shape {
-            Shape::PubSub { publishers, subscribers } | Shape::Mixed { publishers, subscribers } => {
-                publishers + subscribers
-            }
+            Shape::PubSub { publishers, subscribers }
+            | Shape::Mixed { publishers, subscribers }
+            | Shape::Rate { publishers, subscribers, .. }
+            | Shape::Flood { publishers, subscribers } => publishers + subscribers,
+            Shape::Stopped { publishers, subscribers, .. } => publishers + subscribers + 1,
+            Shape::Quiet { publishers, subscribers, .. } => publishers + subscribers + 2,
             Shape::Rpc { callers, callees, .. } => callers + callees,
             Shape::Idle(crowd) => crowd.sessions,
             Shape::Subs(subscriptions) => subscriptions.sessions(),
@@ -195,10 +255,22 @@ impl Case {
         }
     }
 
+    /// Whether the relay can take part. It gives up no receiver that it could wait for.
+    pub(crate) const fn has_floor(&self) -> bool {
+        !matches!(self.shape, Shape::Stopped { .. })
+    }
+
     /// What is counted.
     pub(crate) const fn unit(&self) -> &'static str {
         match self.shape {
-            Shape::PubSub { .. } | Shape::Mixed { .. } | Shape::Subs(_) | Shape::Churn(_) => "events",
+            Shape::PubSub { .. }
+            | Shape::Mixed { .. }
+            | Shape::Rate { .. }
+            | Shape::Flood { .. }
+            | Shape::Stopped { .. }
+            | Shape::Quiet { .. }
+            | Shape::Subs(_)
+            | Shape::Churn(_) => "events",
             Shape::Rpc { .. } => "calls",
             Shape::Idle(_) => "joins",
             Shape::Start => "starts",
@@ -224,18 +296,26 @@ impl Case {
     }
 }
 
+impl Shape {
+    /// The kinds of load that don't wait for what they sent.
+    fn steady(kind: &str, publishers: usize, subscribers: usize) -> Result<Self> {
+        Ok(match kind {
+            "rate" => Shape::Rate { publishers, subscribers, per_second: 500 },
+            "flood" => Shape::Flood { publishers, subscribers },
+            "stopped" => Shape::Stopped { publishers, subscribers, per_second: 10_000 },
+            "quiet" => Shape::Quiet { publishers, subscribers, per_second: 200 },
+            _ => bail!("unknown kind of load {kind:?}: expected pubsub, rpc, rate, flood, stopped or quiet"),
+        })
+    }
+}
+
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Case { shape, payload, wire } = self;
         match shape {
+            // Nothing is published.
             Shape::Idle(_) | Shape::Start => write!(f, "{shape} {wire}"),
-            Shape::PubSub { .. }
-            | Shape::Mixed { .. }
-            | Shape::Rpc { .. }
-            | Shape::Subs(_)
-            | Shape::Churn(_) => {
-                write!(f, "{shape} {} {wire}", Size(*payload))
-            }
+            _ => write!(f, "{shape} {} {wire}", Size(*payload)),
         }
     }
 }
@@ -250,6 +330,16 @@ impl fmt::Display for Shape {
             Shape::Subs(subscriptions) => subscriptions.fmt(f),
             Shape::Churn(churning) => churning.fmt(f),
             Shape::Start => f.write_str("start"),
+            Shape::Rate { publishers, subscribers, per_second } => {
+                write!(f, "rate {publishers}x{subscribers} at {per_second}")
+            }
+            Shape::Flood { publishers, subscribers } => write!(f, "flood {publishers}x{subscribers}"),
+            Shape::Stopped { publishers, subscribers, per_second } => {
+                write!(f, "stopped {publishers}x{subscribers} at {per_second}")
+            }
+            Shape::Quiet { publishers, subscribers, per_second } => {
+                write!(f, "quiet {publishers}x{subscribers} at {per_second}")
+            }
         }
     }
 }
@@ -353,6 +443,12 @@ mod tests {
             "rpc 1x1 depth",
             "rpc 1x1 depth 0",
             "chat 1x1",
+            "rate 1x1 at",
+            "rate 1x1 at 0",
+            "rate 1x1 at 1000001",
+            "flood 1x1 at 5",
+            "pubsub 1x1 at 5",
+            "quiet 1x1 depth 2",
             "pubsub 1x1 1B",
             "pubsub 1x1 9999999999KiB",
             "pubsub 1x1 pigeon+json",

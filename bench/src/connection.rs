@@ -23,20 +23,28 @@ const CHUNK: usize = 256 * 1024;
 /// The buffers that connections read into.
 pub(crate) struct Scratch {
     plain: Vec<u8>,
-    /// What is to be decrypted; shorter than `plain`, so that there is room for it.
+    /// What is to be decrypted.
     encrypted: Vec<u8>,
+    chunk: usize,
 }
 
 impl Scratch {
     /// Empty buffers.
     pub(crate) fn new() -> Self {
-        Self { plain: vec![0; CHUNK], encrypted: vec![0; CHUNK - RECORD_MAX] }
+        Self::of(CHUNK)
     }
 
-    /// The whole buffers, the first with at least a chunk of room behind `kept` bytes.
+    /// Empty buffers with which at most so many bytes are read at once.
+    pub(crate) fn of(chunk: usize) -> Self {
+        Self { plain: Vec::new(), encrypted: vec![0; chunk], chunk }
+    }
+
+    /// Whole buffers, the first with room behind `kept` bytes for what a chunk can be decrypted to, together with a
+    /// record of which a part was there already.
     fn with_room(&mut self, kept: usize) -> (&mut [u8], &mut [u8]) {
-        if self.plain.len() < kept + CHUNK {
-            self.plain.resize(kept + CHUNK, 0);
+        let wanted = kept + self.chunk + RECORD_MAX;
+        if self.plain.len() < wanted {
+            self.plain.resize(wanted, 0);
         }
         (&mut self.plain, &mut self.encrypted)
     }
@@ -87,6 +95,8 @@ pub(crate) struct Connection {
     tls: Option<Tls>,
     /// What goes out.
     pub(crate) outbox: Outbox,
+    /// Whether the last call of [`Connection::receive_some`] left something in the socket.
+    pub(crate) has_more: bool,
     decoder: Decoder,
     /// The beginning of a frame.
     partial: Vec<u8>,
@@ -95,20 +105,33 @@ pub(crate) struct Connection {
 impl Connection {
     /// Goes on where blocking handshakes stopped.
     pub(crate) fn new(stream: TcpStream, tls: Option<Tls>, decoder: Decoder, framer: Framer) -> Self {
-        Self { stream, tls, outbox: Outbox::new(framer), decoder, partial: Vec::new() }
+        Self { stream, tls, outbox: Outbox::new(framer), has_more: false, decoder, partial: Vec::new() }
     }
 
     /// Reads what is there and hands over each whole message, with the outbox to answer into.
     pub(crate) fn receive(
         &mut self,
         scratch: &mut Scratch,
+        on_message: impl FnMut(&[u8], &mut Outbox) -> Result<()>,
+    ) -> Result<Peer> {
+        self.receive_some(scratch, usize::MAX, on_message)
+    }
+
+    /// The same with at most so many reads. What they leave is no event any more: `has_more` says that it is there.
+    pub(crate) fn receive_some(
+        &mut self,
+        scratch: &mut Scratch,
+        reads_max: usize,
         mut on_message: impl FnMut(&[u8], &mut Outbox) -> Result<()>,
     ) -> Result<Peer> {
-        loop {
+        self.has_more = false;
+        for _ in 0..reads_max {
             let kept = self.partial.len();
             let (buffer, encrypted) = scratch.with_room(kept);
             let (front, room) = buffer.split_at_mut(kept);
-            let into = if self.tls.is_some() { &mut *encrypted } else { &mut *room };
+            let chunk = encrypted.len();
+            let into =
+                if self.tls.is_some() { &mut *encrypted } else { room.get_mut(..chunk).unwrap_or_default() };
             let read = match self.stream.read(into) {
                 Ok(0) => return Ok(Peer::Closed),
                 Ok(read) => read,
@@ -133,6 +156,8 @@ impl Connection {
                 return Ok(Peer::Open);
             }
         }
+        self.has_more = true;
+        Ok(Peer::Open)
     }
 
     fn take_in(

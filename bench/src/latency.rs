@@ -27,6 +27,8 @@ pub(crate) struct Percentiles {
     pub(crate) p90: f64,
     /// 99 %.
     pub(crate) p99: f64,
+    /// 99.9 %.
+    pub(crate) p999: f64,
     /// The longest one.
     pub(crate) max: f64,
 }
@@ -58,7 +60,13 @@ impl Histogram {
     pub(crate) fn percentiles(&self) -> Option<Percentiles> {
         let max = self.longest.as_nanos() as f64 / 1e3;
         let at = |share: f64| (self.percentile(share) as f64 / 1e3).min(max);
-        (self.total > 0).then(|| Percentiles { p50: at(0.5), p90: at(0.9), p99: at(0.99), max })
+        (self.total > 0).then(|| Percentiles {
+            p50: at(0.5),
+            p90: at(0.9),
+            p99: at(0.99),
+            p999: at(0.999),
+            max,
+        })
     }
 
     /// The upper end of the bucket, in ns, up to which a share of all durations lies.
@@ -108,10 +116,10 @@ mod tests {
         for micros in 1..=100 {
             histogram.record(Duration::from_micros(micros));
         }
-        let Percentiles { p50, p90, p99, max } = histogram.percentiles().unwrap();
+        let Percentiles { p50, p90, p99, p999, max } = histogram.percentiles().unwrap();
         let near = |found: f64, expected: f64| found >= expected && found <= expected * 1.04;
         assert!(near(p50, 50.0) && near(p90, 90.0) && near(p99, 99.0), "{p50} {p90} {p99}");
-        assert_eq!(max, 100.0);
+        assert_eq!((p999, max), (100.0, 100.0));
         histogram.clear();
         assert_eq!(histogram.percentiles(), None);
     }

@@ -17,7 +17,8 @@
 //! it didn't start.
 //!
 //! *Invariant*: a record exists only if every message of its run came exactly once, in order, and with its payload as it
-//! was sent (of large ones both ends are compared, see [`stamp`]).
+//! was sent (of large ones both ends are compared, see [`stamp`]). Only where a target may drop events are those that
+//! didn't come counted instead.
 
 mod case;
 mod cli;

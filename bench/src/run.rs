@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use crate::case::{Case, Shape};
 use crate::load::churn::Churn;
 use crate::load::subs::Subs;
-use crate::load::{Outcome, Plan, PubSub, Rpc, drive, idle, start};
+use crate::load::{Flood, Outcome, Plan, PubSub, Rate, Readers, Rpc, drive, idle, quiet, start, stopped};
 use crate::process::Server;
 use crate::report::Record;
 use crate::setup::{Needs, Router};
@@ -72,6 +72,9 @@ pub(crate) fn run_all(
                     writeln!(stderr(), "{case}: left out for {name}, which runs already: see --router")?;
                     continue;
                 }
+                if matches!(contender, Contender::Floor) && !case.has_floor() {
+                    continue;
+                }
                 let run = u32::try_from(records.len()).unwrap_or(u32::MAX);
                 let record = run_one(case, contender, options, (round, run))
                     .with_context(|| format!("{case} against {}", contender.name()))?;
@@ -116,6 +119,26 @@ fn run_one(
             let outcome = drive(&mut load, options.plan, pid)?;
             load.leave();
             (depth, outcome)
+        }
+        Shape::Rate { publishers, subscribers, per_second } => {
+            let mut load = Rate::join(&target, case, (publishers, subscribers), per_second, run)?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            load.leave();
+            (0, outcome)
+        }
+        Shape::Flood { publishers, subscribers } => {
+            let mut load = Flood::join(&target, case, (publishers, subscribers), Readers::Slow, run)?;
+            let outcome = drive(&mut load, options.plan, pid)?;
+            load.leave();
+            (0, outcome)
+        }
+        Shape::Stopped { publishers, subscribers, per_second } => {
+            let sessions = (publishers, subscribers);
+            (0, stopped((&target, pid), case, sessions, per_second, options.plan, run)?)
+        }
+        Shape::Quiet { publishers, subscribers, per_second } => {
+            let sessions = (publishers, subscribers);
+            (0, quiet((&target, pid), case, sessions, per_second, options.plan, run)?)
         }
         Shape::Idle(crowd) => (1, idle::measure(&target, case, crowd, options.plan, pid)?),
         Shape::Subs(size) => {

@@ -67,9 +67,10 @@ impl Usage {
         let ticks = cpu_ticks(&read("stat")?).context("unexpected format of /proc/PID/stat")?;
         let status = read("status")?;
         let kib = |name| kib(&status, name).context("unexpected format of /proc/PID/status");
-        let per_second = rustix::param::clock_ticks_per_second();
+        let tick = Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second())?;
+        let coarse = Duration::from_secs_f64(ticks as f64 * tick.as_secs_f64());
         Ok(Usage {
-            cpu: Duration::from_secs_f64(ticks as f64 / per_second as f64),
+            cpu: finer(coarse, of_threads(folder), tick),
             rss_kib: kib("VmRSS:")?,
             rss_peak_kib: kib("VmHWM:")?,
         })
@@ -81,6 +82,22 @@ fn cpu_ticks(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
     Some(times.next()?.ok()? + times.next()?.ok()?)
+}
+
+/// The processor time of all threads that there are, to the nanosecond.
+fn of_threads(folder: &str) -> Option<Duration> {
+    let threads = fs::read_dir(format!("{folder}/task")).ok()?;
+    let nanos = threads.map(|thread| {
+        let account = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+        account.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    nanos.sum::<Option<u64>>().map(Duration::from_nanos)
+}
+
+/// The finer of two accounts of the same time, if they agree. The coarse one has user and system time in whole ticks, cut
+/// off, which is too little to tell what a quiet target costs; in the fine one, threads that have ended are missing.
+fn finer(coarse: Duration, fine: Option<Duration>, tick: Duration) -> Duration {
+    fine.filter(|fine| (coarse..coarse + 2 * tick).contains(fine)).unwrap_or(coarse)
 }
 
 fn kib(status: &str, name: &str) -> Option<u64> {
@@ -98,6 +115,16 @@ mod tests {
         assert_eq!(cpu_ticks(stat), Some(42));
         assert_eq!(cpu_ticks("42 (a"), None);
         assert_eq!(cpu_ticks("42 (a) S 1"), None);
+    }
+
+    #[test]
+    fn the_finer_account_counts_where_both_agree() {
+        let ms = Duration::from_millis;
+        let finer = |fine| finer(ms(120), fine, ms(10));
+        assert_eq!(finer(Some(ms(133))), ms(133));
+        assert_eq!(finer(Some(ms(141))), ms(120));
+        assert_eq!(finer(Some(ms(90))), ms(120));
+        assert_eq!(finer(None), ms(120));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use transport::Framing;
 
-/// A sink may lack so many bytes before it is dropped.
-const LAG_MAX: u64 = 256 << 20;
+/// A sink may lack so many bytes before sources are kept waiting for it: as many as a router may have waiting for a
+/// receiver by default.
+const LAG_MAX: u64 = 16 << 20;
 /// What everybody has is cut off when there is so much of it, in bytes.
 const CUT: usize = 4 << 20;
 
@@ -47,8 +48,8 @@ impl Log {
         self.start + self.bytes.len() as u64
     }
 
-    /// Whether a sink at this position is too far behind to be waited for.
-    pub(super) const fn is_too_far(&self, position: u64) -> bool {
+    /// Whether a sink at this position is far behind.
+    pub(super) const fn is_far(&self, position: u64) -> bool {
         self.end() - position > LAG_MAX
     }
 
@@ -89,6 +90,6 @@ mod tests {
         log.forget_before(position);
         assert_eq!(log.start, position);
         assert_eq!(log.from(position), kept);
-        assert!(!log.is_too_far(position));
+        assert!(!log.is_far(position));
     }
 }

@@ -11,13 +11,14 @@
 //! no router can do that, for an EVENT is another message than the PUBLISH. So what is compared is routing alone.
 //!
 //! One thread, one poll, one write per receiver and turn. It trusts its clients, which are the load generator's: it
-//! blocks while one of them opens, and drops one that falls too far behind.
+//! blocks while one of them opens, and doesn't read from sources as long as a sink is far behind.
 
 mod log;
 
 use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener as Blocking};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use mio::net::TcpListener;
@@ -45,6 +46,9 @@ pub(crate) const TAKER: &[u8] = b"taker";
 pub(crate) const READY: &[u8] = b"ready";
 const LISTENER: Token = Token(usize::MAX);
 
+/// How often a source is read from before the sinks get what came.
+const READS_MAX: usize = 16;
+
 /// The relay.
 pub(crate) struct Floor {
     poll: Poll,
@@ -61,6 +65,10 @@ pub(crate) struct Floor {
     /// Members other than sinks that have something to write.
     touched: Vec<usize>,
     log: Log,
+    /// What all sinks have of it.
+    slowest: u64,
+    /// Sources that have more to say: they were kept waiting, or said a lot.
+    held: Vec<usize>,
     framing: Option<Framing>,
 }
 
@@ -108,6 +116,8 @@ impl Floor {
             callees: Vec::new(),
             touched: Vec::new(),
             log: Log::new(),
+            slowest: 0,
+            held: Vec::new(),
             framing: None,
         })
     }
@@ -122,7 +132,9 @@ impl Floor {
         let mut events = Events::with_capacity(1024);
         let mut scratch = Scratch::new();
         loop {
-            match self.poll.poll(&mut events, None) {
+            let is_waiting = self.held.is_empty() || self.log.is_far(self.slowest);
+            let nap = if is_waiting { None } else { Some(Duration::ZERO) };
+            match self.poll.poll(&mut events, nap) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 polled => polled?,
             }
@@ -131,6 +143,9 @@ impl Floor {
                     LISTENER => self.accept()?,
                     Token(place) => self.turn_of(place, event.is_writable(), &mut scratch),
                 }
+            }
+            for place in std::mem::take(&mut self.held) {
+                self.turn_of(place, false, &mut scratch);
             }
             self.write();
         }
@@ -198,12 +213,20 @@ impl Floor {
         }
         let Member { connection, role } = &mut *member;
         let received = match role {
+            Role::Source if self.log.is_far(self.slowest) => {
+                self.hold(place);
+                Ok(Peer::Open)
+            }
             Role::Source => {
                 let framing = self.framing.unwrap_or(Framing::RawSocket);
-                connection.receive(scratch, |message, _| {
+                let received = connection.receive_some(scratch, READS_MAX, |message, _| {
                     self.log.append(framing, message);
                     Ok(())
-                })
+                });
+                if connection.has_more {
+                    self.hold(place);
+                }
+                received
             }
             Role::Sink { .. } | Role::Taker => {
                 connection.receive(scratch, |_, _| bail!("who only receives has nothing to say"))
@@ -226,6 +249,13 @@ impl Floor {
                 }
             }
             Ok(Peer::Closed) | Err(_) => self.forget(place, &member.role),
+        }
+    }
+
+    /// Goes on with a source later, without an event.
+    fn hold(&mut self, place: usize) {
+        if !self.held.contains(&place) {
+            self.held.push(place);
         }
     }
 
@@ -274,10 +304,8 @@ impl Floor {
                 }
             }
             slowest = slowest.min(*position);
-            if self.log.is_too_far(*position) {
-                lost.push(*place);
-            }
         }
+        self.slowest = slowest;
         self.log.forget_before(slowest);
         for place in lost {
             if let Some(member) = self.members.get_mut(place).and_then(Option::take) {
@@ -341,6 +369,27 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_long_stream_comes_whole_to_a_sink_that_reads_late() {
+        let (address, wire) = (start(), Wire::RAWSOCKET_MSGPACK);
+        let mut sink = join(address, wire, SINK);
+        let mut source = join(address, wire, SOURCE);
+        let (tell, told) = std::sync::mpsc::channel();
+        let writer = std::thread::spawn(move || {
+            for number in 0..60 {
+                source.send(|out| out.extend(std::iter::repeat_n(number, 1 << 20))).unwrap();
+                tell.send(number).unwrap();
+            }
+        });
+        // So much the relay takes before it keeps the source waiting.
+        assert!(told.iter().any(|number| number == 15));
+        for number in 0..60 {
+            let message = sink.receive().unwrap();
+            assert_eq!((message.len(), message.first()), (1 << 20, Some(&number)));
+        }
+        writer.join().unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Which events are due: every subscriber receives every publication, once, in the order of its publisher.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use crate::stamp::Stamp;
 
@@ -26,6 +27,9 @@ pub(crate) struct Ledger {
     /// The number that is due next, for each subscriber and, within it, each publisher.
     due: Vec<u64>,
     delivered: u64,
+    /// Whether a subscriber may miss events; those that it gets come in order all the same.
+    allows_gaps: bool,
+    lost: u64,
 }
 
 /// One publisher's publications that are under way.
@@ -37,6 +41,23 @@ struct Account {
     missing: VecDeque<usize>,
 }
 
+impl Account {
+    /// One subscriber needn't get these any more.
+    fn settle(&mut self, numbers: Range<u64>) {
+        let begin = usize::try_from(numbers.start.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let count = usize::try_from(numbers.end.saturating_sub(numbers.start)).unwrap_or(usize::MAX);
+        self.missing.iter_mut().skip(begin).take(count).for_each(|missing| *missing -= 1);
+    }
+
+    /// Forgets those that everybody has.
+    fn close(&mut self) {
+        while self.missing.front() == Some(&0) {
+            self.missing.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
 impl Ledger {
     pub(crate) fn new(publishers: usize, subscribers: usize) -> Self {
         Self {
@@ -44,7 +65,14 @@ impl Ledger {
             publishers: (0..publishers).map(|_| Account::default()).collect(),
             due: vec![0; publishers * subscribers],
             delivered: 0,
+            allows_gaps: false,
+            lost: 0,
         }
+    }
+
+    /// For a target that may drop events: from here on, what is left out is counted.
+    pub(crate) fn allow_gaps(&mut self) {
+        self.allows_gaps = true;
     }
 
     /// Enters a publication and answers its number.
@@ -72,17 +100,32 @@ impl Ledger {
         // Everything before `first` came to everybody, so it is below what is due.
         let ahead = usize::try_from(stamp.sequence - account.first.min(stamp.sequence)).unwrap_or(usize::MAX);
         let missing = account.missing.get_mut(ahead).ok_or(invented)?;
-        if stamp.sequence > *due {
+        if stamp.sequence > *due && !self.allows_gaps {
             return Err(Disorder::Early { subscriber, stamp, due: *due });
         }
         *missing -= 1;
-        *due += 1;
-        self.delivered += 1;
-        while account.missing.front() == Some(&0) {
-            account.missing.pop_front();
-            account.first += 1;
+        if stamp.sequence > *due {
+            self.lost += stamp.sequence - *due;
+            account.settle(*due..stamp.sequence);
         }
+        *due = stamp.sequence + 1;
+        self.delivered += 1;
+        account.close();
         Ok(())
+    }
+
+    /// A subscriber isn't owed anything any more.
+    pub(crate) fn excuse(&mut self, subscriber: usize) {
+        let publishers = self.publishers.len();
+        let due = self.due.iter_mut().skip(subscriber * publishers);
+        for (account, due) in self.publishers.iter_mut().zip(due) {
+            let end = account.first + account.missing.len() as u64;
+            account.settle(*due..end);
+            account.close();
+            // Whatever comes for it is not due.
+            *due = u64::MAX;
+        }
+        self.subscribers -= 1;
     }
 
     /// How many publications of one publisher are under way.
@@ -100,6 +143,11 @@ impl Ledger {
     /// How many events have come.
     pub(crate) const fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// How many were left out before others that came.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// How many are still to come.
@@ -168,6 +216,35 @@ mod tests {
         let mut ledger = published(1, 1, 3);
         let early = Disorder::Early { subscriber: 0, stamp: stamp(0, 1), due: 0 };
         assert_eq!(ledger.deliver(0, stamp(0, 1)), Err(early));
+    }
+
+    #[test]
+    fn gaps_are_counted_where_they_are_allowed() {
+        let mut ledger = published(1, 2, 5);
+        ledger.allow_gaps();
+        for number in [1, 2, 4] {
+            ledger.deliver(0, stamp(0, number)).unwrap();
+        }
+        ledger.deliver(1, stamp(0, 0)).unwrap();
+        assert_eq!((ledger.delivered(), ledger.lost(), ledger.missing()), (4, 2, 4));
+        assert_eq!(ledger.open(0), 4);
+        assert!(ledger.deliver(0, stamp(0, 3)).is_err());
+        assert!(ledger.deliver(1, stamp(0, 5)).is_err());
+    }
+
+    #[test]
+    fn who_is_excused_is_owed_nothing() {
+        let mut ledger = published(2, 2, 3);
+        ledger.deliver(0, stamp(0, 0)).unwrap();
+        ledger.deliver(1, stamp(0, 0)).unwrap();
+        ledger.excuse(1);
+        assert_eq!((ledger.missing(), ledger.open(0), ledger.open(1)), (5, 2, 3));
+        assert!(ledger.deliver(1, stamp(0, 1)).is_err());
+        assert_eq!(ledger.publish(0), 3);
+        for number in 1..4 {
+            ledger.deliver(0, stamp(0, number)).unwrap();
+        }
+        assert_eq!((ledger.missing(), ledger.open(0)), (3, 0));
     }
 
     #[test]

@@ -1,17 +1,24 @@
-//! Load in a closed loop: what keeps the target busy, checks every message that comes back, and counts them.
+//! Load: what keeps the target busy, checks every message that comes back, and counts them.
 //!
-//! One thread polls all sockets of a run. A turn takes in everything that is readable, then lets the load offer as much
-//! as its window has room for, one write per connection. A run warms up, is measured, and drains: it isn't over until
-//! everything that was sent has come back, each exactly once and in order, or a message was missing for too long.
+//! One thread polls all sockets of a run. A turn takes in everything that is readable, then lets the load offer what it
+//! wants to: as much as its window has room for in a closed loop, what is due or what the sockets take in an open one;
+//! one write per connection. A run warms up, is measured, and drains: it isn't over until everything that was sent has
+//! come back, each exactly once and in order, or a message was missing for too long.
 
 mod calls;
 pub(crate) mod churn;
+mod flood;
 pub(crate) mod idle;
 mod ledger;
 mod pubsub;
+mod quiet;
+mod rate;
 mod rpc;
+mod schedule;
 pub(crate) mod start;
+mod stopped;
 pub(crate) mod subs;
+mod timer;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -24,8 +31,12 @@ use crate::connection::Scratch;
 use crate::latency::{Histogram, Percentiles};
 use crate::usage::Usage;
 
+pub(crate) use flood::{Flood, Readers};
 pub(crate) use pubsub::PubSub;
+pub(crate) use quiet::quiet;
+pub(crate) use rate::Rate;
 pub(crate) use rpc::Rpc;
+pub(crate) use stopped::stopped;
 
 /// How long nothing may come although something is due.
 const STALL: Duration = Duration::from_secs(10);
@@ -40,13 +51,34 @@ pub(crate) trait Load {
     /// Takes in what is readable and writes what waits, on the connection of an event; `now` is when it came.
     fn handle(&mut self, event: &Event, scratch: &mut Scratch, now: Instant) -> Result<()>;
 
-    /// Sends as much as the window has room for.
+    /// Sends as much as the window has room for, or what is due.
     fn offer(&mut self, now: Instant) -> Result<()>;
 
     /// Nothing more will be offered: what would wait for more is to come to its end.
-    fn finish(&mut self, _now: Instant) -> Result<()> {
+    fn stop(&mut self, _now: Instant) -> Result<()> {
         Ok(())
     }
+
+    /// Goes on, once a turn, with what no event announces.
+    fn go_on(&mut self, _: &mut Scratch) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether there is something to go on with, so that the loop must not sleep.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// From here on it is measured.
+    fn measure(&mut self) {}
+
+    /// Whether there is nothing more to be measured, even if there is time left.
+    fn is_over(&self) -> bool {
+        false
+    }
+
+    /// Adds to the outcome, once everything has come, what this kind of load finds out besides.
+    fn finish(&self, _: &mut Outcome) {}
 
     /// How many events or results have come, all of them checked.
     fn completed(&self) -> u64;
@@ -91,33 +123,53 @@ pub(crate) type Figures = BTreeMap<&'static str, f64>;
 
 /// Runs a load against the process `pid`, if it is known.
 pub(crate) fn drive(load: &mut dyn Load, plan: Plan, pid: Option<u32>) -> Result<Outcome> {
-    let mut poll = Poll::new()?;
-    load.register(poll.registry())?;
-    let mut events = Events::with_capacity(1024);
-    let mut scratch = Scratch::new();
-    let mut phases = Phases::new(plan, pid);
-    let mut watch = Watch::new(load.completed());
-    loop {
-        if phases.is_offering() {
-            load.offer(Instant::now())?;
-        } else if load.outstanding() == 0 {
-            return phases.outcome();
-        }
-        match poll.poll(&mut events, Some(NAP)) {
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            polled => polled?,
-        }
-        let now = Instant::now();
-        for event in &events {
-            load.handle(event, &mut scratch, now)?;
-        }
-        if phases.is_offering() {
-            phases.advance(load, now)?;
-            if !phases.is_offering() {
-                load.finish(now)?;
+    Driver::new(load)?.run(load, plan, pid)
+}
+
+/// The loop of a load, for one run or several of them.
+struct Driver {
+    poll: Poll,
+    events: Events,
+    scratch: Scratch,
+}
+
+impl Driver {
+    /// Registers the sockets of a load.
+    fn new(load: &mut dyn Load) -> Result<Self> {
+        let poll = Poll::new()?;
+        load.register(poll.registry())?;
+        Ok(Self { poll, events: Events::with_capacity(1024), scratch: Scratch::new() })
+    }
+
+    /// Warms that load up, measures and drains it.
+    fn run(&mut self, load: &mut dyn Load, plan: Plan, pid: Option<u32>) -> Result<Outcome> {
+        let mut phases = Phases::new(plan, pid);
+        let mut watch = Watch::new(load.completed());
+        loop {
+            if phases.is_offering() {
+                load.offer(Instant::now())?;
+            } else if load.outstanding() == 0 {
+                let mut outcome = phases.outcome()?;
+                load.finish(&mut outcome);
+                return Ok(outcome);
             }
+            let nap = if load.is_busy() { Duration::ZERO } else { NAP };
+            match self.poll.poll(&mut self.events, Some(nap)) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                polled => polled?,
+            }
+            let now = Instant::now();
+            for event in &self.events {
+                load.handle(event, &mut self.scratch, now)?;
+            }
+            load.go_on(&mut self.scratch)?;
+            let was_offering = phases.is_offering();
+            phases.advance(load, now)?;
+            if was_offering && !phases.is_offering() {
+                load.stop(now)?;
+            }
+            watch.look(load, now)?;
         }
-        watch.look(load, now)?;
     }
 }
 
@@ -174,12 +226,13 @@ impl Phases {
     }
 
     fn advance(&mut self, load: &mut dyn Load, now: Instant) -> Result<()> {
-        let is_enough = load.completed() >= self.plan.count_max;
+        let is_enough = load.completed() >= self.plan.count_max || load.is_over();
         match &self.phase {
             Phase::WarmUp { until } if now >= *until || is_enough => {
                 if let Some(latency) = load.latency() {
                     latency.clear();
                 }
+                load.measure();
                 let begin = self.sample(load)?;
                 self.phase = Phase::Measuring { until: begin.at + self.plan.measured, begin };
             }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use mio::event::Event;
+use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use wamp::message::{Message, MessageType, Publish, PublishOptions};
 use wamp::{RequestId, Serializer};
@@ -38,6 +39,7 @@ pub(crate) struct PubSub {
     /// What publishers speak.
     serializer: Serializer,
     topic: String,
+    payload: usize,
     /// Publications that each publisher may have under way.
     window: usize,
     subscribers: Vec<Subscriber>,
@@ -89,6 +91,7 @@ impl PubSub {
             publishers: (0..publishers).map(publisher).collect::<Result<_>>()?,
             target: target.clone(),
             serializer: wires.publishers.serializer,
+            payload: case.payload,
             window: window
                 .unwrap_or_else(|| default_window(case.payload, subscribers))
                 .div_ceil(publishers.max(1)),
@@ -132,22 +135,73 @@ impl PubSub {
         }
     }
 
-    fn receive(&mut self, subscriber: usize, scratch: &mut Scratch) -> Result<()> {
+    /// From here on a gap in what a subscriber gets is counted, and no error.
+    pub(super) fn allow_gaps(&mut self) {
+        self.ledger.allow_gaps();
+    }
+
+    /// From here on one subscriber needn't get anything.
+    pub(super) fn excuse(&mut self, subscriber: usize) {
+        self.ledger.excuse(subscriber);
+    }
+
+    /// The socket of a subscriber.
+    pub(super) fn stream(&self, subscriber: usize) -> Option<&TcpStream> {
+        self.subscribers.get(subscriber).map(|subscriber| &subscriber.connection.stream)
+    }
+
+    /// Whether a publisher's socket took everything so far.
+    pub(super) fn is_written(&self, publisher: usize) -> bool {
+        self.publishers.get(publisher).is_some_and(|publisher| publisher.connection.outbox.is_empty())
+    }
+
+    /// Publications that some subscriber still lacks.
+    pub(super) fn ahead(&self) -> usize {
+        (0..self.publishers.len()).map(|publisher| self.ledger.open(publisher)).sum()
+    }
+
+    /// Events that were left out.
+    pub(super) const fn lost(&self) -> u64 {
+        self.ledger.lost()
+    }
+
+    /// The size of the payload, in bytes.
+    pub(super) const fn payload(&self) -> usize {
+        self.payload
+    }
+
+    /// How many receive.
+    pub(super) fn subscribers(&self) -> usize {
+        self.subscribers.len()
+    }
+
+    /// Has a subscriber read at most so often, and enters each event; says whether there may be more.
+    pub(super) fn receive(
+        &mut self,
+        subscriber: usize,
+        scratch: &mut Scratch,
+        reads_max: usize,
+        mut on_event: impl FnMut(Stamp),
+    ) -> Result<bool> {
         let Self { subscribers, ledger, expected, .. } = self;
         let Some(Subscriber { connection, serializer, reader }) = subscribers.get_mut(subscriber) else {
             bail!("an event for a subscriber that there isn't");
         };
-        let peer = connection.receive(scratch, |message, _| {
+        let peer = connection.receive_some(scratch, reads_max, |message, _| {
             if MessageType::peek(*serializer, message) != Some(*expected) {
                 bail!("a subscriber got {:?}", Message::decode(*serializer, message));
             }
             let stamp = reader.read(message).context("an event's payload is not what was published")?;
-            Ok(ledger.deliver(subscriber, stamp)?)
+            ledger.deliver(subscriber, stamp)?;
+            on_event(stamp);
+            Ok(())
         })?;
-        ensure_open(peer, "subscriber")
+        ensure_open(peer, "subscriber")?;
+        Ok(connection.has_more)
     }
 
-    fn publish(&mut self, index: usize, count: usize) -> Result<()> {
+    /// Writes so many publications of one publisher, as far as its socket takes them.
+    pub(super) fn publish(&mut self, index: usize, count: usize) -> Result<()> {
         let Some(publisher) = self.publishers.get_mut(index) else { return Ok(()) };
         let source = u16::try_from(index)?;
         for _ in 0..count {
@@ -189,7 +243,7 @@ impl Load for PubSub {
     fn handle(&mut self, event: &Event, scratch: &mut Scratch, _: Instant) -> Result<()> {
         let Token(token) = event.token();
         let Some(index) = token.checked_sub(self.subscribers.len()) else {
-            return self.receive(token, scratch);
+            return self.receive(token, scratch, usize::MAX, |_| {}).map(|_| ());
         };
         let serializer = self.serializer;
         let Some(Publisher { connection, .. }) = self.publishers.get_mut(index) else { return Ok(()) };

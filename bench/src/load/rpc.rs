@@ -17,7 +17,7 @@ use super::pubsub::ensure_open;
 use crate::case::Case;
 use crate::connection::{Connection, Scratch};
 use crate::join::{Part, join, leave};
-use crate::latency::Histogram;
+use crate::latency::{Histogram, Percentiles};
 use crate::stamp::{Reader, Stamp, Stamped};
 use crate::target::Target;
 
@@ -112,21 +112,38 @@ impl Rpc {
     }
 
     fn call(&mut self, index: usize, now: Instant) -> Result<()> {
-        let Some(Caller { connection, calls, .. }) = self.callers.get_mut(index) else { return Ok(()) };
-        while calls.open() < self.depth {
-            let request = calls.begin(now).context("request ids are used up")?;
-            let turn = index as u64 + request.value() - 1;
-            let procedure = usize::try_from(turn % self.procedures.len() as u64)?;
-            let procedure = self.procedures.get(procedure).context("there is a procedure")?;
-            let call = Call {
-                request,
-                options: CallOptions::default(),
-                procedure: procedure.as_str().into(),
-                payload: self.stamped.with(stamp_of(index, request)?),
-            };
-            connection.outbox.message(|out| call.encode(self.serializer, out));
+        while self.callers.get(index).is_some_and(|caller| caller.calls.open() < self.depth) {
+            self.begin(index, now)?;
         }
+        self.flush(index)
+    }
+
+    /// Has a caller make one more call, which counts as made at `made`; the next flush writes it.
+    pub(super) fn begin(&mut self, index: usize, made: Instant) -> Result<()> {
+        let Some(Caller { connection, calls, .. }) = self.callers.get_mut(index) else { return Ok(()) };
+        let request = calls.begin(made).context("request ids are used up")?;
+        let turn = index as u64 + request.value() - 1;
+        let procedure = usize::try_from(turn % self.procedures.len() as u64)?;
+        let procedure = self.procedures.get(procedure).context("there is a procedure")?;
+        let call = Call {
+            request,
+            options: CallOptions::default(),
+            procedure: procedure.as_str().into(),
+            payload: self.stamped.with(stamp_of(index, request)?),
+        };
+        connection.outbox.message(|out| call.encode(self.serializer, out));
+        Ok(())
+    }
+
+    /// Writes what a caller has to say.
+    pub(super) fn flush(&mut self, index: usize) -> Result<()> {
+        let Some(Caller { connection, .. }) = self.callers.get_mut(index) else { return Ok(()) };
         Ok(connection.flush()?)
+    }
+
+    /// How long calls took so far.
+    pub(super) fn percentiles(&self) -> Option<Percentiles> {
+        self.latency.percentiles()
     }
 }
 

@@ -22,7 +22,7 @@ pub(crate) struct Record {
     pub(crate) payload_bytes: usize,
     /// The number of sessions.
     pub(crate) sessions: usize,
-    /// Publications under way per publisher, or calls per caller.
+    /// Publications under way per publisher, or calls per caller; 0 where nothing limits them.
     pub(crate) window: usize,
     /// What is counted: `events`, `calls`, `joins` or `starts`.
     pub(crate) unit: &'static str,
@@ -42,7 +42,7 @@ pub(crate) struct Record {
     pub(crate) rss_kib: Option<u64>,
     /// The most it ever had.
     pub(crate) rss_peak_kib: Option<u64>,
-    /// From CALL to RESULT, or where events are timed from PUBLISH to EVENT, in microseconds.
+    /// From CALL to RESULT, from PUBLISH to EVENT, or from when something was due until it came, in microseconds.
     pub(crate) latency_us: Option<Percentiles>,
     /// What this kind of load finds out besides.
     #[serde(skip_serializing_if = "Figures::is_empty")]
@@ -62,7 +62,14 @@ impl Record {
             payload_bytes: case.payload,
             sessions: case.sessions(),
             window: match case.shape {
-                Shape::PubSub { .. } | Shape::Mixed { .. } | Shape::Subs(_) | Shape::Churn(_) => window,
+                Shape::PubSub { .. }
+                | Shape::Mixed { .. }
+                | Shape::Rate { .. }
+                | Shape::Flood { .. }
+                | Shape::Stopped { .. }
+                | Shape::Quiet { .. }
+                | Shape::Subs(_)
+                | Shape::Churn(_) => window,
                 Shape::Idle(_) | Shape::Start => 1,
                 Shape::Rpc { depth, .. } => depth,
             },

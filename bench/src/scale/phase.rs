@@ -188,7 +188,7 @@ mod tests {
     use super::*;
 
     fn phase(name: &str, round: usize, pause: f64) -> Phase {
-        let figures = |max| Percentiles { p50: 100.0, p90: 200.0, p99: 300.0, max };
+        let figures = |max| Percentiles { p50: 100.0, p90: 200.0, p99: 300.0, p999: 300.0, max };
         let beat = Beat { events: figures(pause), changes: None };
         Phase::new(name, round, 3, 9, Some(figures(12_340.0)), beat)
     }

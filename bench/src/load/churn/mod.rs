@@ -207,7 +207,7 @@ impl Load for Churn {
         Ok(())
     }
 
-    fn finish(&mut self, now: Instant) -> Result<()> {
+    fn stop(&mut self, now: Instant) -> Result<()> {
         if let Some((begin, duration)) = &mut self.period {
             *duration = now.duration_since(*begin);
         }
