@@ -226,7 +226,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         buffers: &mut Buffers,
         now: Millis,
     ) -> Result<bool, End> {
-        let mut budget = SCRATCH_BYTES;
+        let mut budget = self.pace.share_of(SCRATCH_BYTES);
         let mut routed = false;
         loop {
             self.suspended = self.pace.holds(now) || !self.link.wants_input();
@@ -267,7 +267,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Reads into the part of `scratch` behind what is to go before it.
     fn fill(&mut self, cx: &mut TaskContext<'_>, scratch: &mut [u8]) -> Result<Poll<usize>, End> {
         let offset = self.input.offset(scratch.len());
-        let mut buffer = ReadBuf::new(scratch.get_mut(offset..).unwrap_or_default());
+        let room = scratch.get_mut(offset..).unwrap_or_default();
+        let share = self.pace.share_of(room.len());
+        let mut buffer = ReadBuf::new(room.get_mut(..share).unwrap_or_default());
         match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
             Poll::Pending => Ok(Poll::Pending),
             Poll::Ready(Err(error)) => Err(End::Io(error)),

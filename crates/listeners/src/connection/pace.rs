@@ -2,7 +2,9 @@
 //!
 //! A receiver that is nearly full, and still takes bytes, would be cut off within a tenth of a second by a sender at
 //! full speed. So the sender isn't read for a moment, longer with each batch that meets such a receiver, up to
-//! [`PAUSE_MAX`]; a receiver that takes nothing slows nobody down (the router sees to that).
+//! [`PAUSE_MAX`], and less is read at a time, down to [`BYTES_MIN`]: there may be many such senders, and what all of them
+//! bring together is what the receiver has to take. A receiver that takes nothing slows nobody down (the router sees to
+//! that).
 
 use std::time::Duration;
 
@@ -10,6 +12,9 @@ use router::Millis;
 
 /// The longest pause for one batch of input, in milliseconds.
 const PAUSE_MAX: u8 = 10;
+
+/// How much is read at once after the longest pause, in bytes.
+const BYTES_MIN: usize = 4 << 10;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -25,9 +30,15 @@ impl Pace {
         self.until = Some(now + Duration::from_millis(self.pause_ms.into()));
     }
 
-    /// The last batch met no such receiver.
+    /// The last batch met no such receiver: the next may be twice as large.
     pub(super) fn speed_up(&mut self) {
-        *self = Pace::default();
+        *self = Pace { until: None, pause_ms: self.pause_ms / 2 };
+    }
+
+    /// How much of `bytes` may be read at once.
+    pub(super) fn share_of(&self, bytes: usize) -> usize {
+        let halvings = u8::BITS - self.pause_ms.leading_zeros();
+        (bytes >> (2 * halvings).min(usize::BITS - 1)).max(BYTES_MIN).min(bytes)
     }
 
     /// Whether the pause goes on.
@@ -57,5 +68,21 @@ mod tests {
         assert_eq!(pauses, [1, 2, 4, 8, 10, 10]);
         pace.speed_up();
         assert_eq!((pace.until(), pace.holds(Millis(100))), (None, false));
+    }
+
+    /// BRK-17
+    #[test]
+    fn less_is_read_while_receivers_are_full_and_more_again_step_by_step() {
+        let mut pace = Pace::default();
+        let shares = |pace: &mut Pace, change: fn(&mut Pace)| {
+            [(); 5].map(|()| {
+                change(pace);
+                pace.share_of(256 << 10) >> 10
+            })
+        };
+        assert_eq!(pace.share_of(256 << 10), 256 << 10);
+        assert_eq!(shares(&mut pace, |pace| pace.slow_down(Millis(1))), [64, 16, 4, 4, 4]);
+        assert_eq!(shares(&mut pace, Pace::speed_up), [4, 16, 64, 256, 256]);
+        assert_eq!(pace.share_of(100), 100);
     }
 }
