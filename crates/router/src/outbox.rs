@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::io::IoSlice;
 
 use bytes::Bytes;
+use smallvec::SmallVec;
 use transport::Framing;
 
 use crate::pool;
@@ -35,9 +36,10 @@ pub(crate) struct Outbox {
     batch: Option<usize>,
 }
 
-/// Chunks that are shared, and where in the tail each belongs, in order. Boxed: nearly every session has none.
+/// Chunks that are shared, and where in the tail each belongs, in order. Boxed: nearly every session has none,
+/// and with one there is nothing else to allocate.
 #[derive(Debug, Default)]
-struct Shared(VecDeque<(usize, Bytes)>);
+struct Shared(SmallVec<[(usize, Bytes); 1]>);
 
 /// A message that its receiver has said it won't take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl Outbox {
             Frame::Copied(bytes) => self.tail.extend_from_slice(bytes),
             Frame::Shared(bytes) => {
                 self.close_batch(framing);
-                self.shared.get_or_insert_default().0.push_back((self.tail.len(), Bytes::clone(bytes)));
+                self.shared.get_or_insert_default().0.push((self.tail.len(), Bytes::clone(bytes)));
                 self.shared_bytes += bytes.len();
             }
         }
@@ -209,7 +211,9 @@ pub(crate) enum Frame<'a> {
 /// Bytes on their way to one socket, owned by the connection's task.
 #[derive(Debug, Default)]
 pub struct Output {
-    chunks: VecDeque<Chunk>,
+    /// The chunk that is being written. Nearly always it is the only one, and then nothing is allocated for the others.
+    first: Option<Chunk>,
+    behind: VecDeque<Chunk>,
     /// Bytes of the first chunk that are written already.
     written: usize,
     len: usize,
@@ -255,7 +259,8 @@ impl Output {
     /// The same with no more than `bytes_max` in all of them together.
     pub fn io_slices_within<'a>(&'a self, slices: &mut [IoSlice<'a>], mut bytes_max: usize) -> usize {
         let mut filled = 0;
-        for (slot, (index, chunk)) in slices.iter_mut().zip(self.chunks.iter().enumerate()) {
+        for (slot, (index, chunk)) in slices.iter_mut().zip(self.first.iter().chain(&self.behind).enumerate())
+        {
             if bytes_max == 0 {
                 break;
             }
@@ -273,41 +278,49 @@ impl Output {
     pub fn advance(&mut self, bytes: usize) {
         self.len = self.len.saturating_sub(bytes);
         self.written += bytes;
-        while let Some(first) = self.chunks.front() {
+        while let Some(first) = &self.first {
             let length = first.bytes().len();
             if self.written < length {
                 return;
             }
             self.written -= length;
-            if let Some(Chunk::Owned(buffer, _)) = self.chunks.pop_front() {
+            let done = std::mem::replace(&mut self.first, self.behind.pop_front());
+            if let Some(Chunk::Owned(buffer, _)) = done {
                 pool::give(buffer);
             }
         }
         self.written = 0;
         // An idle connection keeps nothing.
-        self.chunks = VecDeque::new();
+        self.behind = VecDeque::new();
     }
 
     fn push(&mut self, tail: Vec<u8>, shared: Option<Box<Shared>>) {
         self.len += tail.len();
         let Some(shared) = shared else {
-            self.chunks.push_back(Chunk::Owned(tail, 0));
+            self.append(Chunk::Owned(tail, 0));
             return;
         };
         let mut start = 0;
         for (offset, bytes) in shared.0 {
             if offset > start {
                 let between = tail.get(start..offset).unwrap_or_default();
-                self.chunks.push_back(Chunk::Shared(Bytes::copy_from_slice(between)));
+                self.append(Chunk::Shared(Bytes::copy_from_slice(between)));
                 start = offset;
             }
             self.len += bytes.len();
-            self.chunks.push_back(Chunk::Shared(bytes));
+            self.append(Chunk::Shared(bytes));
         }
         if start < tail.len() {
-            self.chunks.push_back(Chunk::Owned(tail, start));
+            self.append(Chunk::Owned(tail, start));
         } else {
             pool::give(tail);
+        }
+    }
+
+    fn append(&mut self, chunk: Chunk) {
+        match &self.first {
+            None => self.first = Some(chunk),
+            Some(_) => self.behind.push_back(chunk),
         }
     }
 }
