@@ -17,8 +17,8 @@ pub struct Ready {
 }
 
 enum Route {
-    PubSub(PubSub),
-    Rpc(Rpc),
+    PubSub(Box<PubSub>),
+    Rpc(Box<Rpc>),
 }
 
 impl Ready {
@@ -34,9 +34,9 @@ impl Ready {
         let all = warm_up + messages + burst;
         let route = match path.shape {
             Shape::PubSub { subscribers, patterns } => {
-                Route::PubSub(PubSub::prepare(path, subscribers, patterns, all)?)
+                Route::PubSub(Box::new(PubSub::prepare(path, subscribers, patterns, all)?))
             }
-            Shape::Rpc => Route::Rpc(Rpc::prepare(path, all)?),
+            Shape::Rpc => Route::Rpc(Box::new(Rpc::prepare(path, all)?)),
         };
         let mut ready = Ready { route, burst, left: warm_up + messages };
         ready.run(warm_up)?;
