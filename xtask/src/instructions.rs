@@ -2,7 +2,7 @@
 //!
 //! Time can't be measured where others use the machine too; instructions can. The program `cloverleaf-paths` routes a
 //! number of messages, and then twice as many, under valgrind's callgrind; the difference is what the messages cost,
-//! without start-up and preparation. What is left of chance (hashers have random seeds) is far below the tolerance.
+//! without warm-up. What is left of chance (hashers have random seeds) is far below the tolerance.
 //!
 //! The file says what the counts were made with. Another compiler, processor or simulator counts differently, so there
 //! the tolerance is wider.
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::instructions::baseline::{Baseline, Environment, Verdict};
 use crate::process::{self, cargo};
@@ -24,8 +24,8 @@ use crate::task::{Outcome, expect_only};
 const BASELINE: &str = "bench/instructions.json";
 const PACKAGE: &str = "cloverleaf-paths";
 const PROFILE: &str = "instructions";
-/// How often each number of messages is run.
-const RUNS: usize = 3;
+/// The function that is counted, with all that it calls. What a run does before and after is not always the same.
+const COUNTED: &str = "cloverleaf_paths::ready::Ready::run*";
 
 /// Counts, shows, and fails where a path became more expensive; with `--store` what was counted becomes the new file.
 pub(crate) fn run(repo: &Repo, args: &[String]) -> Result<Outcome> {
@@ -125,21 +125,12 @@ fn count(program: &Path, target: &Path) -> Result<BTreeMap<String, u64>> {
     for line in listing.lines() {
         let (path, messages) = line.split_once('\t').context("a path without a number of messages")?;
         let messages: u64 = messages.parse().context("expected a number of messages")?;
-        let half = least(program, path, messages / 2, target)?;
-        let all = least(program, path, messages, target)?;
+        let half = collect(program, path, messages / 2, target)?;
+        let all = collect(program, path, messages, target)?;
         let difference = all.checked_sub(half).context("more messages took fewer instructions")?;
         instructions.insert(path.to_owned(), difference / (messages - messages / 2));
     }
     Ok(instructions)
-}
-
-/// Instructions of the run that took the fewest: now and then one does something more on its way up or down.
-fn least(program: &Path, path: &str, messages: u64, target: &Path) -> Result<u64> {
-    let mut least = u64::MAX;
-    for _ in 0..RUNS {
-        least = least.min(collect(program, path, messages, target)?);
-    }
-    Ok(least)
 }
 
 /// Instructions of one run.
@@ -150,11 +141,14 @@ fn collect(program: &Path, path: &str, messages: u64, target: &Path) -> Result<u
     }
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--quiet", "--tool=callgrind"]);
+    valgrind.arg(format!("--toggle-collect={COUNTED}"));
     valgrind.arg(format!("--callgrind-out-file={}", out.display()));
     valgrind.arg(program).arg(path).arg(messages.to_string());
     process::output(&mut valgrind)?;
     let profile = std::fs::read_to_string(&out).with_context(|| format!("cannot read {}", out.display()))?;
-    total(&profile).with_context(|| format!("{} has no total", out.display()))
+    let total = total(&profile).with_context(|| format!("{} has no total", out.display()))?;
+    ensure!(total > 0, "no function is called {COUNTED}, so nothing was counted");
+    Ok(total)
 }
 
 /// Where the profile of a path lies, for whoever wants to know what costs so much.

@@ -47,6 +47,8 @@ impl Ready {
     ///
     /// # Errors
     /// The router doesn't do what it should, or there are not that many whole bursts left.
+    // It is found by its name.
+    #[inline(never)]
     pub fn run(&mut self, messages: usize) -> Result<()> {
         ensure!(messages <= self.left && messages.is_multiple_of(self.burst), "{} are left", self.left);
         self.left -= messages;
