@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 use transport::Framing;
 
@@ -213,11 +213,13 @@ pub(crate) enum Frame<'a> {
 pub struct Output {
     /// The chunk that is being written. Nearly always it is the only one, and then nothing is allocated for the others.
     first: Option<Chunk>,
-    behind: VecDeque<Chunk>,
-    /// Bytes of the first chunk that are written already.
-    written: usize,
+    behind: Option<Box<Queue>>,
     len: usize,
 }
+
+/// Chunks that wait for the first. Boxed: nearly every connection has none.
+#[derive(Debug, Default)]
+struct Queue(VecDeque<Chunk>);
 
 #[derive(Debug)]
 enum Chunk {
@@ -231,6 +233,14 @@ impl Chunk {
         match self {
             Chunk::Owned(buffer, start) => buffer.get(*start..).unwrap_or_default(),
             Chunk::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Leaves out the first so many bytes, which are no more than there are.
+    fn skip(&mut self, bytes: usize) {
+        match self {
+            Chunk::Owned(_, start) => *start += bytes,
+            Chunk::Shared(shared) => shared.advance(bytes),
         }
     }
 }
@@ -259,13 +269,12 @@ impl Output {
     /// The same with no more than `bytes_max` in all of them together.
     pub fn io_slices_within<'a>(&'a self, slices: &mut [IoSlice<'a>], mut bytes_max: usize) -> usize {
         let mut filled = 0;
-        for (slot, (index, chunk)) in slices.iter_mut().zip(self.first.iter().chain(&self.behind).enumerate())
-        {
+        let behind = self.behind.iter().flat_map(|queue| &queue.0);
+        for (slot, chunk) in slices.iter_mut().zip(self.first.iter().chain(behind)) {
             if bytes_max == 0 {
                 break;
             }
-            let skip = if index == 0 { self.written } else { 0 };
-            let rest = chunk.bytes().get(skip..).unwrap_or_default();
+            let rest = chunk.bytes();
             let bytes = rest.get(..bytes_max).unwrap_or(rest);
             *slot = IoSlice::new(bytes);
             bytes_max -= bytes.len();
@@ -277,21 +286,21 @@ impl Output {
     /// `bytes` were written.
     pub fn advance(&mut self, bytes: usize) {
         self.len = self.len.saturating_sub(bytes);
-        self.written += bytes;
-        while let Some(first) = &self.first {
+        let mut left = bytes;
+        while let Some(first) = &mut self.first {
             let length = first.bytes().len();
-            if self.written < length {
+            if left < length {
+                first.skip(left);
                 return;
             }
-            self.written -= length;
-            let done = std::mem::replace(&mut self.first, self.behind.pop_front());
-            if let Some(Chunk::Owned(buffer, _)) = done {
+            left -= length;
+            let next = self.behind.as_mut().and_then(|queue| queue.0.pop_front());
+            if let Some(Chunk::Owned(buffer, _)) = std::mem::replace(&mut self.first, next) {
                 pool::give(buffer);
             }
         }
-        self.written = 0;
         // An idle connection keeps nothing.
-        self.behind = VecDeque::new();
+        self.behind = None;
     }
 
     fn push(&mut self, tail: Vec<u8>, shared: Option<Box<Shared>>) {
@@ -320,7 +329,7 @@ impl Output {
     fn append(&mut self, chunk: Chunk) {
         match &self.first {
             None => self.first = Some(chunk),
-            Some(_) => self.behind.push_back(chunk),
+            Some(_) => self.behind.get_or_insert_default().0.push_back(chunk),
         }
     }
 }
