@@ -13,6 +13,7 @@ mod autobahn;
 mod bench;
 mod cargo;
 mod conformance;
+mod instructions;
 mod interop;
 mod process;
 mod repo;

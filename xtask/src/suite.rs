@@ -20,6 +20,7 @@ const STEPS: &[(&str, &[&str])] = &[
     ("interop", &[]),
     ("autobahn", &["--quick"]),
     ("bench-smoke", &[]),
+    ("instructions", &[]),
 ];
 
 struct Report {

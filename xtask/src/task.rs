@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::repo::Repo;
-use crate::{autobahn, bench, cargo, conformance, interop, suite, tidy};
+use crate::{autobahn, bench, cargo, conformance, instructions, interop, suite, tidy};
 
 /// How a task ended when it did not fail.
 pub(crate) enum Outcome {
@@ -93,6 +93,12 @@ pub(crate) const TASKS: &[Task] = &[
         options: "",
         about: "a few seconds of load, for correctness",
         run: bench::smoke,
+    },
+    Task {
+        name: "instructions",
+        options: "[--store]",
+        about: "count the instructions of hot paths under valgrind and compare them to bench/instructions.json",
+        run: instructions::run,
     },
 ];
 

@@ -9,7 +9,8 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
+use smallvec::SmallVec;
 use transport::Framing;
 
 use crate::pool;
@@ -35,9 +36,10 @@ pub(crate) struct Outbox {
     batch: Option<usize>,
 }
 
-/// Chunks that are shared, and where in the tail each belongs, in order. Boxed: nearly every session has none.
+/// Chunks that are shared, and where in the tail each belongs, in order. Boxed: nearly every session has none,
+/// and with one there is nothing else to allocate.
 #[derive(Debug, Default)]
-struct Shared(VecDeque<(usize, Bytes)>);
+struct Shared(SmallVec<[(usize, Bytes); 1]>);
 
 /// A message that its receiver has said it won't take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +109,7 @@ impl Outbox {
             Frame::Copied(bytes) => self.tail.extend_from_slice(bytes),
             Frame::Shared(bytes) => {
                 self.close_batch(framing);
-                self.shared.get_or_insert_default().0.push_back((self.tail.len(), Bytes::clone(bytes)));
+                self.shared.get_or_insert_default().0.push((self.tail.len(), Bytes::clone(bytes)));
                 self.shared_bytes += bytes.len();
             }
         }
@@ -209,11 +211,15 @@ pub(crate) enum Frame<'a> {
 /// Bytes on their way to one socket, owned by the connection's task.
 #[derive(Debug, Default)]
 pub struct Output {
-    chunks: VecDeque<Chunk>,
-    /// Bytes of the first chunk that are written already.
-    written: usize,
+    /// The chunk that is being written. Nearly always it is the only one, and then nothing is allocated for the others.
+    first: Option<Chunk>,
+    behind: Option<Box<Queue>>,
     len: usize,
 }
+
+/// Chunks that wait for the first. Boxed: nearly every connection has none.
+#[derive(Debug, Default)]
+struct Queue(VecDeque<Chunk>);
 
 #[derive(Debug)]
 enum Chunk {
@@ -227,6 +233,14 @@ impl Chunk {
         match self {
             Chunk::Owned(buffer, start) => buffer.get(*start..).unwrap_or_default(),
             Chunk::Shared(bytes) => bytes,
+        }
+    }
+
+    /// Leaves out the first so many bytes, which are no more than there are.
+    fn skip(&mut self, bytes: usize) {
+        match self {
+            Chunk::Owned(_, start) => *start += bytes,
+            Chunk::Shared(shared) => shared.advance(bytes),
         }
     }
 }
@@ -255,12 +269,12 @@ impl Output {
     /// The same with no more than `bytes_max` in all of them together.
     pub fn io_slices_within<'a>(&'a self, slices: &mut [IoSlice<'a>], mut bytes_max: usize) -> usize {
         let mut filled = 0;
-        for (slot, (index, chunk)) in slices.iter_mut().zip(self.chunks.iter().enumerate()) {
+        let behind = self.behind.iter().flat_map(|queue| &queue.0);
+        for (slot, chunk) in slices.iter_mut().zip(self.first.iter().chain(behind)) {
             if bytes_max == 0 {
                 break;
             }
-            let skip = if index == 0 { self.written } else { 0 };
-            let rest = chunk.bytes().get(skip..).unwrap_or_default();
+            let rest = chunk.bytes();
             let bytes = rest.get(..bytes_max).unwrap_or(rest);
             *slot = IoSlice::new(bytes);
             bytes_max -= bytes.len();
@@ -272,42 +286,50 @@ impl Output {
     /// `bytes` were written.
     pub fn advance(&mut self, bytes: usize) {
         self.len = self.len.saturating_sub(bytes);
-        self.written += bytes;
-        while let Some(first) = self.chunks.front() {
+        let mut left = bytes;
+        while let Some(first) = &mut self.first {
             let length = first.bytes().len();
-            if self.written < length {
+            if left < length {
+                first.skip(left);
                 return;
             }
-            self.written -= length;
-            if let Some(Chunk::Owned(buffer, _)) = self.chunks.pop_front() {
+            left -= length;
+            let next = self.behind.as_mut().and_then(|queue| queue.0.pop_front());
+            if let Some(Chunk::Owned(buffer, _)) = std::mem::replace(&mut self.first, next) {
                 pool::give(buffer);
             }
         }
-        self.written = 0;
         // An idle connection keeps nothing.
-        self.chunks = VecDeque::new();
+        self.behind = None;
     }
 
     fn push(&mut self, tail: Vec<u8>, shared: Option<Box<Shared>>) {
         self.len += tail.len();
         let Some(shared) = shared else {
-            self.chunks.push_back(Chunk::Owned(tail, 0));
+            self.append(Chunk::Owned(tail, 0));
             return;
         };
         let mut start = 0;
         for (offset, bytes) in shared.0 {
             if offset > start {
                 let between = tail.get(start..offset).unwrap_or_default();
-                self.chunks.push_back(Chunk::Shared(Bytes::copy_from_slice(between)));
+                self.append(Chunk::Shared(Bytes::copy_from_slice(between)));
                 start = offset;
             }
             self.len += bytes.len();
-            self.chunks.push_back(Chunk::Shared(bytes));
+            self.append(Chunk::Shared(bytes));
         }
         if start < tail.len() {
-            self.chunks.push_back(Chunk::Owned(tail, start));
+            self.append(Chunk::Owned(tail, start));
         } else {
             pool::give(tail);
+        }
+    }
+
+    fn append(&mut self, chunk: Chunk) {
+        match &self.first {
+            None => self.first = Some(chunk),
+            Some(_) => self.behind.get_or_insert_default().0.push_back(chunk),
         }
     }
 }

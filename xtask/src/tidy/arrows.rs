@@ -49,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "cloverleaf-listeners",
         ],
     ),
+    ("cloverleaf-paths", &["cloverleaf-wamp", "cloverleaf-transport", "cloverleaf-router"]),
 ];
 
 /// The crates without I/O.

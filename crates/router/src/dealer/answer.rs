@@ -11,6 +11,7 @@ use super::dispatch::send_rejection;
 use super::table::{Assigned, Call};
 use super::{Callee, Dealer};
 use crate::peer::{Mailbox, Peer, Sent};
+use crate::pool::Transcoding;
 use crate::rejection::Rejection;
 use crate::violation::Violation;
 use crate::worker::Turn;
@@ -142,8 +143,8 @@ impl Dealer {
             self.interrupt(&assigned, CancelMode::KillNoWait, error_uri::INVALID_PAYLOAD, turn);
             return Ok(());
         }
-        let mut buffer = Vec::new();
-        let payload = payload.in_serializer(caller.format.serializer, &mut buffer);
+        let mut transcoding = Transcoding::default();
+        let payload = transcoding.of(&payload, caller.format.serializer);
         let sent = {
             let mut mailbox = caller.mailbox();
             let Some(entry) = mailbox.calls.entry(&call) else { return Ok(()) };
@@ -212,10 +213,10 @@ impl Dealer {
     /// **A**: the call ends with this answer.
     fn answer(&self, call: &Arc<Call>, answer: Answer<'_>, turn: &mut Turn<'_>) {
         let caller = &call.caller;
-        let mut buffer = Vec::new();
+        let mut transcoding = Transcoding::default();
         match answer {
             Answer::Result(details, payload) => {
-                let payload = payload.in_serializer(caller.format.serializer, &mut buffer);
+                let payload = transcoding.of(&payload, caller.format.serializer);
                 let is_large = payload.bytes().len() >= LARGE_BYTES_MIN;
                 let message = ResultMessage { request: call.request, details, payload };
                 let frame = is_large.then(|| caller.frame(&message));
@@ -229,7 +230,7 @@ impl Dealer {
                 }
             }
             Answer::Error(mut message) => {
-                message.payload = message.payload.in_serializer(caller.format.serializer, &mut buffer);
+                message.payload = transcoding.of(&message.payload, caller.format.serializer);
                 let mut mailbox = caller.mailbox();
                 if mailbox.calls.remove(call).is_some() {
                     let sent = mailbox.send(caller, message, turn);

@@ -13,6 +13,7 @@ use super::registration::Callee;
 use super::table::{Assigned, Call, Entry, Invocation, KeptPayload, Reroute};
 use super::{Dealer, Target};
 use crate::peer::{Mailbox, Peer, Sent};
+use crate::pool::Transcoding;
 use crate::rejection::Rejection;
 use crate::roster::Place;
 use crate::worker::Turn;
@@ -252,8 +253,8 @@ impl Dealer {
         turn: &mut Turn<'_>,
     ) {
         let callee = &assigned.callee;
-        let mut buffer = Vec::new();
-        let payload = payload.in_serializer(callee.peer.format.serializer, &mut buffer);
+        let mut transcoding = Transcoding::default();
+        let payload = transcoding.of(payload, callee.peer.format.serializer);
         let sent = {
             let mut mailbox = callee.peer.mailbox();
             match mailbox.invocations.find(assigned.invocation) {
@@ -318,8 +319,8 @@ impl Dealer {
             return Err(Refused::Unsupported);
         }
         // Transcoding, unlike copying, takes its time: not under the lock.
-        let mut buffer = Vec::new();
-        let payload = payload.in_serializer(peer.format.serializer, &mut buffer);
+        let mut transcoding = Transcoding::default();
+        let payload = transcoding.of(payload, peer.format.serializer);
         let mut mailbox = peer.mailbox();
         if !mailbox.is_open() || !callee.active.is_set(&mailbox) {
             return Err(Refused::Gone);
