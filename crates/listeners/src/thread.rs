@@ -7,7 +7,6 @@
 use std::cell::Cell;
 
 use router::Worker;
-use rustls::crypto::aws_lc_rs;
 
 /// How many bytes are read at once: several messages of 64 KiB, so that what goes to their receivers is several, too. (With
 /// small messages a poll ends by its work before.)
@@ -72,9 +71,9 @@ impl Buffers {
 
 fn entropy() -> [u8; 32] {
     let mut seed = [0; 32];
-    let random = aws_lc_rs::default_provider().secure_random;
-    // Without it session ids could be guessed: then there had better be none.
-    random.fill(&mut seed).expect("the operating system has random bytes");
+    // From the system: the generator of the TLS library takes 20 ms of processor time before its first bytes. Without
+    // randomness session ids could be guessed: then there had better be none.
+    getrandom::fill(&mut seed).expect("the operating system has random bytes");
     seed
 }
 
