@@ -13,14 +13,19 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::case::{Case, SMOKE, STANDARD, Size};
 use crate::floor::Floor;
 use crate::load::Plan;
-use crate::report::{Record, table};
-use crate::run::{Contender, Options, run_all};
+use crate::report::{Report, budget, budget_table, print, table};
+use crate::run::{Contender, Options, run_all, run_each};
 use crate::scale::{HistoryBench, Host, MetaBench};
 use crate::target::{Target, Url, loopback};
 use crate::wire::Wire;
 
 /// Where `smoke` finds a router if it isn't told.
 const ROUTER_VARIABLE: &str = "CLOVERLEAF_BIN";
+
+/// What stands for all cases that budgets are read from.
+const BUDGETS: &str = "budgets";
+/// Of what is measured besides them, what needs the most sockets.
+const LARGEST: &str = "pubsub 1x10000";
 
 /// Puts load on a WAMP router on this machine, checks every message, and compares it to a relay without routing.
 #[derive(Debug, Parser)]
@@ -44,6 +49,8 @@ enum Command {
     History(HistoryBench),
     /// Be the router that `meta` and `history` measure.
     Host(Host),
+    /// Make the tables from the records of earlier runs.
+    Report(Report),
     /// Print the cases that `run` runs if none are named.
     Cases,
 }
@@ -51,6 +58,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Run {
     /// Cases such as "pubsub 1x10", "rpc 10x10 depth 64 1KiB websocket+json"; all standard ones if none is given.
+    /// "budgets": all that the budgets are read from, with a table of which are met.
     cases: Vec<String>,
     #[command(flatten)]
     router: Router,
@@ -80,7 +88,7 @@ struct Run {
     no_floor: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct Router {
     /// A router's program, started on a port of its own choice for each run: --listen 127.0.0.1:0 --realm REALM.
     #[arg(long, conflicts_with = "url")]
@@ -125,6 +133,7 @@ impl Cli {
             Command::Meta(bench) => bench.run(),
             Command::History(bench) => bench.run(),
             Command::Host(host) => host.run(),
+            Command::Report(report) => report.run(),
             Command::Cases => Ok(writeln!(stdout(), "{}", STANDARD.join("\n"))?),
         }
     }
@@ -134,11 +143,16 @@ impl Run {
     fn run(self) -> Result<()> {
         let defaults = (self.payload.0, self.transport);
         let named = self.cases.iter().map(String::as_str);
-        let texts: Vec<&str> = if self.cases.is_empty() { STANDARD.to_vec() } else { named.collect() };
+        let is_of_budgets = self.cases == [BUDGETS];
+        let texts: Vec<&str> = match self.cases.is_empty() {
+            _ if is_of_budgets => budget::cases(),
+            true => STANDARD.to_vec(),
+            false => named.collect(),
+        };
         let cases: Vec<Case> =
             texts.into_iter().map(|text| Case::parse(text, defaults)).collect::<Result<_>>()?;
         let mut contenders = if self.no_floor { Vec::new() } else { vec![Contender::Floor] };
-        contenders.extend(self.router.contender()?);
+        contenders.extend(self.router.clone().contender()?);
         ensure!(!contenders.is_empty(), "nothing to measure: name a router with --router or --url");
         let options = Options {
             plan: Plan {
@@ -149,9 +163,28 @@ impl Run {
             rounds: usize::from(self.rounds),
             window: self.window.map(|window| usize::from(window.max(1))),
         };
+        if is_of_budgets {
+            // The host of the polls needs them too.
+            allow_sockets(&[Case::parse(LARGEST, defaults)?])?;
+        }
         allow_sockets(&cases)?;
+        if is_of_budgets {
+            return self.run_budgets(&cases, &contenders, &options);
+        }
         let records = run_all(&cases, &contenders, &options, print)?;
         stderr().write_all(table(&records).as_bytes())?;
+        Ok(())
+    }
+
+    /// A series of many minutes: what fails is said at its end.
+    fn run_budgets(&self, cases: &[Case], contenders: &[Contender], options: &Options) -> Result<()> {
+        let (records, failures) = run_each(cases, contenders, options, print);
+        let mut out = stderr().lock();
+        writeln!(out, "{}\n{}", budget_table(&records, &self.router.name), table(&records))?;
+        for failure in &failures {
+            writeln!(out, "failed: {failure:#}")?;
+        }
+        ensure!(failures.is_empty(), "{} failed", failures.len());
         Ok(())
     }
 }
@@ -203,13 +236,6 @@ impl Relay {
 fn announce(address: SocketAddr) -> Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on {address}")?;
-    Ok(out.flush()?)
-}
-
-fn print(record: &Record) -> Result<()> {
-    let mut out = stdout().lock();
-    serde_json::to_writer(&mut out, record)?;
-    writeln!(out)?;
     Ok(out.flush()?)
 }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, bail};
-use serde::{Serialize, Serializer as Serde};
 use transport::{Framing, rawsocket, websocket};
 use wamp::Serializer;
 
@@ -74,12 +73,6 @@ impl fmt::Display for Wire {
             Link::WebSocket => "websocket",
         };
         write!(f, "{link}+{}", self.serializer.name())
-    }
-}
-
-impl Serialize for Wire {
-    fn serialize<S: Serde>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 
