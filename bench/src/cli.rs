@@ -15,7 +15,7 @@ use crate::floor::Floor;
 use crate::load::Plan;
 use crate::report::{Report, budget, budget_table, print, table};
 use crate::run::{Contender, Options, run_all, run_each};
-use crate::scale::{HistoryBench, Host, MetaBench};
+use crate::scale::{HistoryBench, Host, MetaBench, PollsBench, measure_polls};
 use crate::target::{Target, Url, loopback};
 use crate::wire::Wire;
 
@@ -47,7 +47,9 @@ enum Command {
     Meta(MetaBench),
     /// Measure how event history is stored and read.
     History(HistoryBench),
-    /// Be the router that `meta` and `history` measure.
+    /// Measure the longest time that one poll of a connection keeps its thread.
+    Polls(PollsBench),
+    /// Be the router that `meta`, `history` and `polls` measure.
     Host(Host),
     /// Make the tables from the records of earlier runs.
     Report(Report),
@@ -132,6 +134,7 @@ impl Cli {
             Command::Floor(relay) => relay.run(),
             Command::Meta(bench) => bench.run(),
             Command::History(bench) => bench.run(),
+            Command::Polls(bench) => bench.run(),
             Command::Host(host) => host.run(),
             Command::Report(report) => report.run(),
             Command::Cases => Ok(writeln!(stdout(), "{}", STANDARD.join("\n"))?),
@@ -178,7 +181,11 @@ impl Run {
 
     /// A series of many minutes: what fails is said at its end.
     fn run_budgets(&self, cases: &[Case], contenders: &[Contender], options: &Options) -> Result<()> {
-        let (records, failures) = run_each(cases, contenders, options, print);
+        let (mut records, mut failures) = run_each(cases, contenders, options, print);
+        match measure_polls(options.plan.measured, options.rounds, print) {
+            Ok(more) => records.extend(more),
+            Err(failure) => failures.push(failure),
+        }
         let mut out = stderr().lock();
         writeln!(out, "{}\n{}", budget_table(&records, &self.router.name), table(&records))?;
         for failure in &failures {
