@@ -15,7 +15,9 @@ use crate::floor::Floor;
 use crate::load::Plan;
 use crate::report::{Report, budget, budget_table, print, table};
 use crate::run::{Contender, Options, run_all, run_each};
-use crate::scale::{HistoryBench, Host, MetaBench, PollsBench, measure_polls};
+use crate::scale::{
+    HistoryBench, Host, MetaBench, PollsBench, WorkersBench, WorkersPlan, measure_polls, measure_workers,
+};
 use crate::target::{Target, Url, loopback};
 use crate::wire::Wire;
 
@@ -49,6 +51,8 @@ enum Command {
     History(HistoryBench),
     /// Measure the longest time that one poll of a connection keeps its thread.
     Polls(PollsBench),
+    /// Measure how much more two threads route than one.
+    Workers(WorkersBench),
     /// Be the router that `meta`, `history` and `polls` measure.
     Host(Host),
     /// Make the tables from the records of earlier runs.
@@ -135,6 +139,7 @@ impl Cli {
             Command::Meta(bench) => bench.run(),
             Command::History(bench) => bench.run(),
             Command::Polls(bench) => bench.run(),
+            Command::Workers(bench) => bench.run(),
             Command::Host(host) => host.run(),
             Command::Report(report) => report.run(),
             Command::Cases => Ok(writeln!(stdout(), "{}", STANDARD.join("\n"))?),
@@ -182,9 +187,16 @@ impl Run {
     /// A series of many minutes: what fails is said at its end.
     fn run_budgets(&self, cases: &[Case], contenders: &[Contender], options: &Options) -> Result<()> {
         let (mut records, mut failures) = run_each(cases, contenders, options, print);
-        match measure_polls(options.plan.measured, options.rounds, print) {
-            Ok(more) => records.extend(more),
-            Err(failure) => failures.push(failure),
+        let Options { plan: Plan { warm_up, measured, .. }, rounds, .. } = *options;
+        let besides = [
+            measure_polls(measured, rounds, print),
+            measure_workers(WorkersPlan { warm_up, measured, rounds }, print),
+        ];
+        for measured in besides {
+            match measured {
+                Ok(more) => records.extend(more),
+                Err(failure) => failures.push(failure),
+            }
         }
         let mut out = stderr().lock();
         writeln!(out, "{}\n{}", budget_table(&records, &self.router.name), table(&records))?;

@@ -15,6 +15,8 @@
 //!
 //! The same host tells how long the polls of its connections are ([`polls`]).
 //!
+//! And without any socket, what a second thread adds ([`workers`]).
+//!
 //! *Invariant*: what is answered is checked. Lists have as many ids as were set up, events come whole and in order.
 
 mod bursts;
@@ -27,11 +29,13 @@ mod phase;
 mod poll_log;
 mod polls;
 mod pulse;
+mod workers;
 
 pub(crate) use history::HistoryBench;
 pub(crate) use host::Host;
 pub(crate) use meta::MetaBench;
 pub(crate) use polls::{PollsBench, measure_all as measure_polls};
+pub(crate) use workers::{Plan as WorkersPlan, WorkersBench, measure_all as measure_workers};
 
 /// The realm of everything here.
 const REALM: &str = "realm1";
