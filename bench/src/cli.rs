@@ -13,7 +13,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::case::{Case, SMOKE, STANDARD, Size};
 use crate::floor::Floor;
 use crate::load::Plan;
-use crate::report::{Report, budget, budget_table, print, table};
+use crate::report::{Picture, Report, budget, budget_table, print, table};
 use crate::run::{Contender, Options, run_all, run_each};
 use crate::scale::{
     HistoryBench, Host, MetaBench, PollsBench, WorkersBench, WorkersPlan, measure_polls, measure_workers,
@@ -57,6 +57,8 @@ enum Command {
     Host(Host),
     /// Make the tables from the records of earlier runs.
     Report(Report),
+    /// Draw what some cases cost all contenders, from the records of earlier runs.
+    Picture(Picture),
     /// Print the cases that `run` runs if none are named.
     Cases,
 }
@@ -142,6 +144,7 @@ impl Cli {
             Command::Workers(bench) => bench.run(),
             Command::Host(host) => host.run(),
             Command::Report(report) => report.run(),
+            Command::Picture(picture) => picture.run(),
             Command::Cases => Ok(writeln!(stdout(), "{}", STANDARD.join("\n"))?),
         }
     }

@@ -2,11 +2,13 @@
 //! promised ([`budget`], [`budget_table`]).
 
 pub(crate) mod budget;
+mod picture;
 mod record;
 mod series;
 mod table;
 mod verdict;
 
+pub(crate) use picture::Picture;
 pub(crate) use record::{Record, print};
 pub(crate) use series::Report;
 pub(crate) use table::table;
