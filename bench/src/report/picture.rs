@@ -112,6 +112,8 @@ fn paint(
     contenders: &[Contender],
     (low, high): (f64, f64),
 ) -> Result<(), Box<dyn std::error::Error>> {
+    // The lowest line has to be within the scale.
+    let low = low * 0.99;
     let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
     let centered = |size: i32| {
@@ -128,7 +130,7 @@ fn paint(
         .disable_x_mesh()
         .x_labels(0)
         .y_desc("CPU seconds per million (logarithmic)")
-        .y_label_formatter(&|cost| significant(*cost).trim_end_matches('0').trim_end_matches('.').to_owned())
+        .y_label_formatter(&|cost| tick(*cost))
         .label_style((FONT, 13, &INK))
         .axis_desc_style((FONT, 14, &INK))
         .axis_style(INK)
@@ -166,6 +168,11 @@ fn paint(
         .draw()?;
     root.present()?;
     Ok(())
+}
+
+/// A power of ten, which may have been computed a bit too small or too large.
+fn tick(cost: f64) -> String {
+    if cost >= 0.9 { format!("{cost:.0}") } else { format!("{cost:.3}").trim_end_matches('0').to_owned() }
 }
 
 #[cfg(test)]
@@ -208,5 +215,10 @@ mod tests {
         assert_eq!(range([0.14, 11.0].into_iter()), Some((0.1, 100.0)));
         assert_eq!(range([0.1].into_iter()), Some((0.01, 1.0)));
         assert_eq!(range([].into_iter()), None);
+    }
+
+    #[test]
+    fn ticks_are_written_in_full() {
+        assert_eq!([1000.0, 10.0, 0.999_999, 0.1, 0.01].map(tick), ["1000", "10", "1", "0.1", "0.01"]);
     }
 }
