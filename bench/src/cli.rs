@@ -17,6 +17,7 @@ use crate::report::{Picture, Report, budget, budget_table, print, table};
 use crate::run::{Contender, Options, run_all, run_each};
 use crate::scale::{
     HistoryBench, Host, MetaBench, PollsBench, WorkersBench, WorkersPlan, measure_polls, measure_workers,
+    polls_cases,
 };
 use crate::target::{Target, Url, loopback};
 use crate::wire::Wire;
@@ -26,8 +27,6 @@ const ROUTER_VARIABLE: &str = "CLOVERLEAF_BIN";
 
 /// What stands for all cases that budgets are read from.
 const BUDGETS: &str = "budgets";
-/// Of what is measured besides them, what needs the most sockets.
-const LARGEST: &str = "pubsub 1x10000";
 
 /// Puts load on a WAMP router on this machine, checks every message, and compares it to a relay without routing.
 #[derive(Debug, Parser)]
@@ -140,7 +139,10 @@ impl Cli {
             Command::Floor(relay) => relay.run(),
             Command::Meta(bench) => bench.run(),
             Command::History(bench) => bench.run(),
-            Command::Polls(bench) => bench.run(),
+            Command::Polls(bench) => {
+                allow_sockets(&bench.cases()?)?;
+                bench.run()
+            }
             Command::Workers(bench) => bench.run(),
             Command::Host(host) => host.run(),
             Command::Report(report) => report.run(),
@@ -175,8 +177,7 @@ impl Run {
             window: self.window.map(|window| usize::from(window.max(1))),
         };
         if is_of_budgets {
-            // The host of the polls needs them too.
-            allow_sockets(&[Case::parse(LARGEST, defaults)?])?;
+            allow_sockets(&polls_cases()?)?;
         }
         allow_sockets(&cases)?;
         if is_of_budgets {

@@ -31,6 +31,12 @@ pub(crate) struct Percentiles {
     pub(crate) max: f64,
 }
 
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram::new()
+    }
+}
+
 impl Histogram {
     /// An empty one.
     pub(crate) fn new() -> Self {

@@ -100,14 +100,14 @@ impl Burst {
 }
 
 /// One session, which blocks.
-struct Session {
+pub(super) struct Session {
     opening: Opening,
     serializer: Serializer,
     request: RequestId,
 }
 
 impl Session {
-    fn join(address: SocketAddr, serializer: Serializer) -> Result<Self> {
+    pub(super) fn join(address: SocketAddr, serializer: Serializer) -> Result<Self> {
         let opening = Opening::connect(address, "", Wire { serializer, ..Wire::RAWSOCKET_MSGPACK })?;
         let mut session = Session { opening, serializer, request: RequestId::FIRST };
         let details = HelloDetails { roles: ClientRoles::complete(), ..HelloDetails::default() };

@@ -33,7 +33,7 @@ pub(super) const MEMORY: &str = "memory";
 pub(super) const VICTIMS: &str = "victims";
 /// Asks for [`Health`].
 pub(super) const HEALTH: &str = "health";
-/// Asks for [`super::poll_log::PollTimes`].
+/// Asks for [`super::poll_log::PollTimes`] since the last time.
 pub(super) const POLLS: &str = "polls";
 
 /// What a router is to have in it.
@@ -121,7 +121,7 @@ fn answer(question: &str, router: &Arc<Router>, crowd: &Crowd, polls: Option<&Po
             let (pending, written, lost) = (health.pending, health.written, health.lost);
             serde_json::to_string(&Health { pending, written, lost })?
         }
-        POLLS => serde_json::to_string(&polls.context("polls are not measured")?.times())?,
+        POLLS => serde_json::to_string(&polls.context("polls are not measured")?.take())?,
         _ => bail!("unknown question {question:?}"),
     })
 }

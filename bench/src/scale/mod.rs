@@ -34,7 +34,7 @@ mod workers;
 pub(crate) use history::HistoryBench;
 pub(crate) use host::Host;
 pub(crate) use meta::MetaBench;
-pub(crate) use polls::{PollsBench, measure_all as measure_polls};
+pub(crate) use polls::{PollsBench, all_cases as polls_cases, measure_all as measure_polls};
 pub(crate) use workers::{Plan as WorkersPlan, WorkersBench, measure_all as measure_workers};
 
 /// The realm of everything here.

@@ -20,7 +20,7 @@ const LONGEST: usize = 8;
 #[derive(Debug)]
 pub(super) struct PollLog(Mutex<Polls>);
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Polls {
     /// Connections by their peers, and how many were polled for the first time before each.
     connections: HashMap<String, usize>,
@@ -58,22 +58,17 @@ pub(super) struct PollTimes {
 
 impl PollLog {
     pub(super) fn new() -> Self {
-        PollLog(Mutex::new(Polls {
-            connections: HashMap::new(),
-            processor: Histogram::new(),
-            wall: Histogram::new(),
-            longest: Vec::new(),
-        }))
+        PollLog(Mutex::default())
     }
 
-    /// What came so far.
-    pub(super) fn times(&self) -> PollTimes {
-        let polls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What came since the last time, forgotten with this: connections count anew.
+    pub(super) fn take(&self) -> PollTimes {
+        let polls = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         PollTimes {
             polls: polls.processor.count(),
             processor_us: polls.processor.percentiles(),
             wall_us: polls.wall.percentiles(),
-            longest: polls.longest.clone(),
+            longest: polls.longest,
         }
     }
 
@@ -133,7 +128,7 @@ mod tests {
             log.add(&peer(port), micros(10 * u64::from(port)), micros(5000));
         }
         log.add(&peer(3), micros(95), micros(96));
-        let times = log.times();
+        let times = log.take();
         assert_eq!(times.polls, 11);
         let longest: Vec<(usize, f64)> =
             times.longest.iter().map(|poll| (poll.connection, poll.processor_us)).collect();
@@ -147,7 +142,7 @@ mod tests {
     fn a_poll_is_made_once_and_measured() {
         let (log, mut polls) = (PollLog::new(), 0);
         log.around(&peer(1), &mut || polls += 1);
-        assert_eq!((polls, log.times().polls), (1, 1));
+        assert_eq!((polls, log.take().polls, log.take().polls), (1, 1, 0));
     }
 
     #[test]

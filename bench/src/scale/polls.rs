@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use wamp::Serializer;
 
 use super::REALM;
-use super::bursts::Burst;
+use super::bursts::{self, Burst};
 use super::host::POLLS;
 use super::poll_log::PollTimes;
 use crate::case::{Case, DEFAULT_PAYLOAD, Shape};
@@ -97,11 +98,7 @@ impl Drive {
 
 impl PollsBench {
     pub(crate) fn run(self) -> Result<()> {
-        let rounds = usize::from(self.rounds);
-        let loads: Vec<&str> = match self.loads.is_empty() {
-            true => all_loads(),
-            false => self.loads.iter().map(String::as_str).collect(),
-        };
+        let (rounds, loads) = (usize::from(self.rounds), self.loads());
         let duration = Duration::try_from_secs_f64(self.seconds)?;
         let mut out = stderr();
         out.write_all(HEAD.as_bytes())?;
@@ -113,10 +110,36 @@ impl PollsBench {
         }
         Ok(())
     }
+
+    /// The cases among the loads.
+    pub(crate) fn cases(&self) -> Result<Vec<Case>> {
+        cases(&self.loads())
+    }
+
+    fn loads(&self) -> Vec<&str> {
+        match self.loads.is_empty() {
+            true => all_loads(),
+            false => self.loads.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 fn all_loads() -> Vec<&'static str> {
     CASES.into_iter().chain(Burst::ALL.map(Burst::name)).collect()
+}
+
+/// The cases among all loads.
+pub(crate) fn all_cases() -> Result<Vec<Case>> {
+    cases(&all_loads())
+}
+
+fn cases(loads: &[&str]) -> Result<Vec<Case>> {
+    let case = |load: &&str| match Drive::parse(load) {
+        Ok(Drive::Case(case)) => Some(Ok(case)),
+        Ok(Drive::Burst(_)) => None,
+        Err(error) => Some(Err(error)),
+    };
+    loads.iter().filter_map(case).collect()
 }
 
 /// The same with records only.
@@ -144,9 +167,13 @@ fn measure(
     let mut records = Vec::new();
     for round in 1..=rounds {
         let mut server = Server::start(own.as_os_str(), &nobody)?;
+        // The first poll of a process does what is done once; it counts apart. The session stays, and is silent.
+        let _first = bursts::Session::join(server.address(), Serializer::MsgPack)?;
+        let first: PollTimes = serde_json::from_str(&server.ask(POLLS)?)?;
         let record = drive.run(&server, duration).with_context(|| format!("in the load {load:?}"))?;
         let times: PollTimes = serde_json::from_str(&server.ask(POLLS)?)?;
-        let record = Record { case: format!("polls {load}"), round, figures: figures(&times), ..record };
+        let record =
+            Record { case: format!("polls {load}"), round, figures: figures(&first, &times), ..record };
         report(&record, &times, drive)?;
         records.push(record);
     }
@@ -169,11 +196,12 @@ fn window(payload: usize, subscribers: usize) -> usize {
     WINDOW.min(WINDOW_BYTES / payload.max(1)).min(WINDOW_EVENTS / subscribers.max(1)).max(1)
 }
 
-fn figures(times: &PollTimes) -> std::collections::BTreeMap<String, f64> {
+fn figures(first: &PollTimes, times: &PollTimes) -> std::collections::BTreeMap<String, f64> {
     let millis = |name: &str, micros: Option<f64>| Some((name.to_owned(), micros? / 1e3));
     let processor = |of: fn(&crate::latency::Percentiles) -> f64| times.processor_us.as_ref().map(of);
     [
         millis(figure::LONGEST_POLL, processor(|times| times.max)),
+        millis("first_poll_cpu_ms", first.processor_us.map(|times| times.max)),
         millis("poll_cpu_ms_p50", processor(|times| times.p50)),
         millis("poll_cpu_ms_p99", processor(|times| times.p99)),
         millis("poll_wall_ms_max", times.wall_us.as_ref().map(|times| times.max)),
@@ -245,6 +273,6 @@ mod tests {
         let longest = "1.500 of publisher (poll 7), 1.000 of subscriber 9 (poll 7)";
         let expected = format!("| pubsub 10x10 | 1 | 12 | 0.010 | 0.100 | 1.500 | 9.000 | {longest} |\n");
         assert_eq!(row, expected);
-        assert_eq!(figures(&times).get(figure::LONGEST_POLL), Some(&1.5));
+        assert_eq!(figures(&times, &times).get(figure::LONGEST_POLL), Some(&1.5));
     }
 }

@@ -166,9 +166,12 @@ impl Seat {
         Ok(())
     }
 
-    /// Whether there is input of it that ends what others began.
-    pub(super) fn has_answers(&self) -> bool {
-        matches!(&self.part, Part::Callee { invocations, .. } if !invocations.is_empty())
+    /// Whether there is input of it to be routed; what ends what others began is, even if nothing more may be begun.
+    pub(super) fn has_input(&self, may_begin: bool) -> bool {
+        match &self.part {
+            Part::Callee { invocations, .. } => !invocations.is_empty(),
+            Part::Subscriber | Part::Publisher(_) | Part::Caller { .. } => may_begin && self.requests() > 0,
+        }
     }
 
     /// How many publications or calls it begins with its next batch of input.

@@ -180,35 +180,32 @@ impl Worker {
                 ensure!(since.elapsed() < PATIENCE, "{missing} messages never came");
             }
             self.rung.take(&mut rung);
-            let mut has_worked = !rung.is_empty();
+            let may_begin = !is_stopped && self.shared.under_way() < UNDER_WAY_MAX;
+            let has_input = |(seat, ..): &(Seat, _, _)| seat.has_input(may_begin);
+            if rung.is_empty() && !self.seats.iter().any(has_input) {
+                idle_since.get_or_insert_with(thread_time);
+                thread::yield_now();
+                continue;
+            }
+            self.end_idling(&mut idle_since);
             for seat in rung.drain(..) {
                 self.take(seat)?;
             }
-            let may_begin = !is_stopped && self.shared.under_way() < UNDER_WAY_MAX;
-            has_worked |= self.route(may_begin)?;
-            if has_worked {
-                self.end_idling(&mut idle_since);
-            } else {
-                idle_since.get_or_insert_with(thread_time);
-                thread::yield_now();
-            }
+            self.route(may_begin)?;
         }
     }
 
-    /// Routes what the sessions have to say; whether that was anything.
-    fn route(&mut self, may_begin: bool) -> Result<bool> {
+    /// Routes what the sessions have to say.
+    fn route(&mut self, may_begin: bool) -> Result<()> {
         let progress = self.shared.progress.get(self.number).context("a worker has a number")?;
-        let mut has_worked = false;
         for (seat, ..) in &mut self.seats {
-            let requests = seat.requests();
-            if seat.has_answers() || (may_begin && requests > 0) {
+            if seat.has_input(may_begin) {
                 // Before: others may receive it at once.
-                progress.begun.fetch_add(requests, Ordering::Release);
+                progress.begun.fetch_add(seat.requests(), Ordering::Release);
                 seat.route()?;
-                has_worked = true;
             }
         }
-        Ok(has_worked)
+        Ok(())
     }
 
     fn take(&mut self, seat: usize) -> Result<()> {
