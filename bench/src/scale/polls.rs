@@ -2,7 +2,7 @@
 //! much to do as they can.
 //!
 //! A host in a process of its own watches its polls ([`super::poll_log`]); each load gets a fresh one. The loads are cases
-//! of `run` with a wide window, so that a poll finds all the input that it may take, and the [`bursts`](super::bursts).
+//! of `run` with a wide window, so that a poll finds all the input that it may take, and the [`super::bursts`].
 
 use std::env;
 use std::io::{Write, stderr};
