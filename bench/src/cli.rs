@@ -13,14 +13,20 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::case::{Case, SMOKE, STANDARD, Size};
 use crate::floor::Floor;
 use crate::load::Plan;
-use crate::report::{Record, table};
-use crate::run::{Contender, Options, run_all};
-use crate::scale::{HistoryBench, Host, MetaBench};
+use crate::report::{Picture, Report, budget, budget_table, print, table};
+use crate::run::{Contender, Options, run_all, run_each};
+use crate::scale::{
+    HistoryBench, Host, MetaBench, PollsBench, WorkersBench, WorkersPlan, measure_polls, measure_workers,
+    polls_cases,
+};
 use crate::target::{Target, Url, loopback};
 use crate::wire::Wire;
 
 /// Where `smoke` finds a router if it isn't told.
 const ROUTER_VARIABLE: &str = "CLOVERLEAF_BIN";
+
+/// What stands for all cases that budgets are read from.
+const BUDGETS: &str = "budgets";
 
 /// Puts load on a WAMP router on this machine, checks every message, and compares it to a relay without routing.
 #[derive(Debug, Parser)]
@@ -42,8 +48,16 @@ enum Command {
     Meta(MetaBench),
     /// Measure how event history is stored and read.
     History(HistoryBench),
-    /// Be the router that `meta` and `history` measure.
+    /// Measure the longest time that one poll of a connection keeps its thread.
+    Polls(PollsBench),
+    /// Measure how much more two threads route than one.
+    Workers(WorkersBench),
+    /// Be the router that `meta`, `history` and `polls` measure.
     Host(Host),
+    /// Make the tables from the records of earlier runs.
+    Report(Report),
+    /// Draw what some cases cost all contenders, from the records of earlier runs.
+    Picture(Picture),
     /// Print the cases that `run` runs if none are named.
     Cases,
 }
@@ -51,6 +65,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Run {
     /// Cases such as "pubsub 1x10", "rpc 10x10 depth 64 1KiB websocket+json"; all standard ones if none is given.
+    /// "budgets": all that the budgets are read from, with a table of which are met.
     cases: Vec<String>,
     #[command(flatten)]
     router: Router,
@@ -80,7 +95,7 @@ struct Run {
     no_floor: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct Router {
     /// A router's program, started on a port of its own choice for each run: --listen 127.0.0.1:0 --realm REALM, or
     /// --config FILE where a case needs more.
@@ -125,7 +140,14 @@ impl Cli {
             Command::Floor(relay) => relay.run(),
             Command::Meta(bench) => bench.run(),
             Command::History(bench) => bench.run(),
+            Command::Polls(bench) => {
+                allow_sockets(&bench.cases()?)?;
+                bench.run()
+            }
+            Command::Workers(bench) => bench.run(),
             Command::Host(host) => host.run(),
+            Command::Report(report) => report.run(),
+            Command::Picture(picture) => picture.run(),
             Command::Cases => Ok(writeln!(stdout(), "{}", STANDARD.join("\n"))?),
         }
     }
@@ -135,11 +157,16 @@ impl Run {
     fn run(self) -> Result<()> {
         let defaults = (self.payload.0, self.transport);
         let named = self.cases.iter().map(String::as_str);
-        let texts: Vec<&str> = if self.cases.is_empty() { STANDARD.to_vec() } else { named.collect() };
+        let is_of_budgets = self.cases == [BUDGETS];
+        let texts: Vec<&str> = match self.cases.is_empty() {
+            _ if is_of_budgets => budget::cases(),
+            true => STANDARD.to_vec(),
+            false => named.collect(),
+        };
         let cases: Vec<Case> =
             texts.into_iter().map(|text| Case::parse(text, defaults)).collect::<Result<_>>()?;
         let mut contenders = if self.no_floor { Vec::new() } else { vec![Contender::Floor] };
-        contenders.extend(self.router.contender()?);
+        contenders.extend(self.router.clone().contender()?);
         ensure!(!contenders.is_empty(), "nothing to measure: name a router with --router or --url");
         let options = Options {
             plan: Plan {
@@ -150,9 +177,38 @@ impl Run {
             rounds: usize::from(self.rounds),
             window: self.window.map(|window| usize::from(window.max(1))),
         };
+        if is_of_budgets {
+            allow_sockets(&polls_cases()?)?;
+        }
         allow_sockets(&cases)?;
+        if is_of_budgets {
+            return self.run_budgets(&cases, &contenders, &options);
+        }
         let records = run_all(&cases, &contenders, &options, print)?;
         stderr().write_all(table(&records).as_bytes())?;
+        Ok(())
+    }
+
+    /// A series of many minutes: what fails is said at its end.
+    fn run_budgets(&self, cases: &[Case], contenders: &[Contender], options: &Options) -> Result<()> {
+        let (mut records, mut failures) = run_each(cases, contenders, options, print);
+        let Options { plan: Plan { warm_up, measured, .. }, rounds, .. } = *options;
+        let besides = [
+            measure_polls(measured, rounds, print),
+            measure_workers(WorkersPlan { warm_up, measured, rounds }, print),
+        ];
+        for measured in besides {
+            match measured {
+                Ok(more) => records.extend(more),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        let mut out = stderr().lock();
+        writeln!(out, "{}\n{}", budget_table(&records, &self.router.name), table(&records))?;
+        for failure in &failures {
+            writeln!(out, "failed: {failure:#}")?;
+        }
+        ensure!(failures.is_empty(), "{} failed", failures.len());
         Ok(())
     }
 }
@@ -204,13 +260,6 @@ impl Relay {
 fn announce(address: SocketAddr) -> Result<()> {
     let mut out = stdout().lock();
     writeln!(out, "listening on {address}")?;
-    Ok(out.flush()?)
-}
-
-fn print(record: &Record) -> Result<()> {
-    let mut out = stdout().lock();
-    serde_json::to_writer(&mut out, record)?;
-    writeln!(out)?;
     Ok(out.flush()?)
 }
 

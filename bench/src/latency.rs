@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Buckets per power of two, as a power of two.
 const PRECISION: u32 = 5;
@@ -19,7 +19,7 @@ pub(crate) struct Histogram {
 }
 
 /// The figures of a histogram that go into a record, in microseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Percentiles {
     /// Half of them took at most so long.
     pub(crate) p50: f64,
@@ -31,6 +31,12 @@ pub(crate) struct Percentiles {
     pub(crate) p999: f64,
     /// The longest one.
     pub(crate) max: f64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Histogram::new()
+    }
 }
 
 impl Histogram {
@@ -47,6 +53,11 @@ impl Histogram {
         }
         self.total += 1;
         self.longest = self.longest.max(duration);
+    }
+
+    /// How many were counted.
+    pub(crate) const fn count(&self) -> u64 {
+        self.total
     }
 
     /// Forgets everything.

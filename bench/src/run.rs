@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::OsString;
 use std::io::{Write, stderr};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 use crate::case::{Case, Shape};
 use crate::load::churn::Churn;
@@ -65,25 +65,49 @@ pub(crate) fn run_all(
 ) -> Result<Vec<Record>> {
     let mut records = Vec::new();
     for case in cases {
-        for round in 1..=options.rounds {
-            for contender in contenders {
-                if matches!((case.shape, contender), (Shape::Start, Contender::Running { .. })) {
-                    let name = contender.name();
-                    writeln!(stderr(), "{case}: left out for {name}, which runs already: see --router")?;
-                    continue;
-                }
-                if matches!(contender, Contender::Floor) && !case.has_floor() {
-                    continue;
-                }
-                let run = u32::try_from(records.len()).unwrap_or(u32::MAX);
-                let record = run_one(case, contender, options, (round, run))
-                    .with_context(|| format!("{case} against {}", contender.name()))?;
-                report(&record)?;
-                records.push(record);
-            }
-        }
+        run_case(case, contenders, options, &mut records, &mut report)?;
     }
     Ok(records)
+}
+
+/// The same for a long series: a case that fails ends itself alone. Answers the failures too.
+pub(crate) fn run_each(
+    cases: &[Case],
+    contenders: &[Contender],
+    options: &Options,
+    mut report: impl FnMut(&Record) -> Result<()>,
+) -> (Vec<Record>, Vec<Error>) {
+    let mut records = Vec::new();
+    let run = |case| run_case(case, contenders, options, &mut records, &mut report).err();
+    let failures = cases.iter().filter_map(run).collect();
+    (records, failures)
+}
+
+fn run_case(
+    case: &Case,
+    contenders: &[Contender],
+    options: &Options,
+    records: &mut Vec<Record>,
+    report: &mut impl FnMut(&Record) -> Result<()>,
+) -> Result<()> {
+    for round in 1..=options.rounds {
+        for contender in contenders {
+            if matches!((case.shape, contender), (Shape::Start, Contender::Running { .. })) {
+                let name = contender.name();
+                writeln!(stderr(), "{case}: left out for {name}, which runs already: see --router")?;
+                continue;
+            }
+            if matches!(contender, Contender::Floor) && !case.has_floor() {
+                continue;
+            }
+            let run = u32::try_from(records.len()).unwrap_or(u32::MAX);
+            let record = run_one(case, contender, options, (round, run))
+                .with_context(|| format!("{case} against {}", contender.name()))?;
+            report(&record)?;
+            records.push(record);
+        }
+    }
+    Ok(())
 }
 
 fn run_one(

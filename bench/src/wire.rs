@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
-use serde::{Serialize, Serializer as Serde};
 use transport::websocket::Deflate;
 use transport::{Framing, rawsocket, websocket};
 use wamp::Serializer;
@@ -105,12 +104,6 @@ impl fmt::Display for Wire {
         write!(f, "{link}+{}", self.serializer_name())?;
         f.write_str(if self.deflate { "+deflate" } else { "" })?;
         f.write_str(if self.tls { "+tls" } else { "" })
-    }
-}
-
-impl Serialize for Wire {
-    fn serialize<S: Serde>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
     }
 }
 

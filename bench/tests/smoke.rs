@@ -1,5 +1,7 @@
 //! The program from outside: every kind of load against the floor and, where `CLOVERLEAF_BIN` names one, a router.
 
+use std::fs;
+use std::path::Path;
 use std::process::{Command, Output};
 
 fn bench(arguments: &[&str]) -> Output {
@@ -75,4 +77,46 @@ fn a_history_is_written_and_read_in_order() {
     let report = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(report.contains("published and stored: 2000 events of 32B"), "{report}");
     assert!(report.contains("| get_events: the 10 newest |"), "{report}");
+}
+
+#[test]
+fn records_of_earlier_runs_make_the_tables_and_the_picture() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let (records, picture) = (folder.join("records.jsonl"), folder.join("picture.svg"));
+    let run = bench(&["run", "pubsub 1x1", "--seconds=0.05", "--warm-up=0", "--rounds=1"]);
+    let line = lines(&run).concat();
+    // In so short a time the floor may have used no tick of the processor.
+    let (head, cost) = line.split_once(r#""cpu_seconds_per_million":"#).expect("its pid is known");
+    let (_, tail) = cost.split_once(',').expect("there is more");
+    fs::write(&records, format!("{head}\"cpu_seconds_per_million\":0.25,{tail}")).expect("it can be written");
+    let records = records.to_str().expect("a path in UTF-8");
+    let tables = lines(&bench(&["report", records]));
+    for row in
+        ["| one publisher, one subscriber | pubsub 1x1 |", "| pubsub 1x1 32B rawsocket+msgpack | floor |"]
+    {
+        assert!(tables.iter().any(|line| line.starts_with(row)), "{tables:?}");
+    }
+    lines(&bench(&["picture", records, "--out", picture.to_str().expect("a path in UTF-8")]));
+    assert!(fs::read_to_string(picture).expect("it was drawn").contains("pubsub 1x1"));
+}
+
+#[test]
+fn polls_are_measured_under_cases_and_bursts() {
+    let loads = ["pubsub 2x3", "rpc 2x3 depth 4 websocket+json", "transcoding", "subscribe"];
+    let output = bench(&[&["polls"], &loads[..], &["--seconds=0.05", "--rounds=1"]].concat());
+    let records = lines(&output);
+    for (load, record) in loads.iter().zip(&records) {
+        assert!(record.contains(&format!(r#""case":"polls {load}""#)), "{record}");
+        assert!(record.contains(r#""poll_cpu_ms_max":"#), "{record}");
+    }
+    assert_eq!(records.len(), loads.len());
+}
+
+#[test]
+fn two_workers_are_compared_to_one() {
+    let records = lines(&bench(&["workers", "--seconds=0.05", "--warm-up=0", "--rounds=1"]));
+    for (load, record) in ["workers pubsub 10x10", "workers rpc 10x10"].into_iter().zip(&records) {
+        assert!(record.contains(load) && record.contains(r#""rate_of_two_to_one":"#), "{record}");
+    }
+    assert_eq!(records.len(), 2);
 }

@@ -1,14 +1,19 @@
 //! One run, as one JSON object.
 
-use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{Write, stdout};
+use std::time::Duration;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Shape};
 use crate::latency::Percentiles;
-use crate::load::{Figures, Outcome};
+use crate::load::Outcome;
 use crate::wire::Wire;
 
 /// Everything about a run. Every message in it was checked, else there is no record.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// The case, as it is written on the command line.
     pub(crate) case: String,
@@ -16,8 +21,8 @@ pub(crate) struct Record {
     pub(crate) contender: String,
     /// Which repetition it was, from 1.
     pub(crate) round: usize,
-    /// How the sessions were connected, unless they were mixed.
-    pub(crate) wire: Wire,
+    /// How the sessions were connected, unless they were mixed: `rawsocket+msgpack`.
+    pub(crate) wire: String,
     /// The size of the one text argument.
     pub(crate) payload_bytes: usize,
     /// The number of sessions.
@@ -25,7 +30,7 @@ pub(crate) struct Record {
     /// Publications under way per publisher, or calls per caller; 0 where nothing limits them.
     pub(crate) window: usize,
     /// What is counted: `events`, `calls`, `joins` or `starts`.
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     /// How long was measured.
     pub(crate) seconds: f64,
     /// How many came in that time.
@@ -45,8 +50,8 @@ pub(crate) struct Record {
     /// From CALL to RESULT, from PUBLISH to EVENT, or from when something was due until it came, in microseconds.
     pub(crate) latency_us: Option<Percentiles>,
     /// What this kind of load finds out besides.
-    #[serde(skip_serializing_if = "Figures::is_empty")]
-    pub(crate) figures: Figures,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) figures: BTreeMap<String, f64>,
 }
 
 impl Record {
@@ -58,7 +63,7 @@ impl Record {
             case: case.to_string(),
             contender: contender.to_owned(),
             round,
-            wire: case.wire,
+            wire: case.wire.to_string(),
             payload_bytes: case.payload,
             sessions: case.sessions(),
             window: match case.shape {
@@ -73,7 +78,7 @@ impl Record {
                 Shape::Idle(_) | Shape::Start => 1,
                 Shape::Rpc { depth, .. } => depth,
             },
-            unit: case.unit(),
+            unit: case.unit().to_owned(),
             seconds: rounded(seconds),
             completed,
             per_second: (completed as f64 / seconds.max(f64::MIN_POSITIVE)).round(),
@@ -85,7 +90,34 @@ impl Record {
             rss_kib: outcome.target.map(|usage| usage.rss_kib),
             rss_peak_kib: outcome.target.map(|usage| usage.rss_peak_kib),
             latency_us: outcome.latency,
-            figures: outcome.figures.clone(),
+            figures: outcome.figures.iter().map(|(name, figure)| ((*name).to_owned(), *figure)).collect(),
+        }
+    }
+}
+
+impl Record {
+    /// The record of something that is no case: nothing but its name and how long it went on, for the rest to be filled
+    /// in.
+    pub(crate) fn besides(name: &str, elapsed: Duration) -> Self {
+        Record {
+            case: name.to_owned(),
+            contender: "router".to_owned(),
+            round: 1,
+            wire: Wire::RAWSOCKET_MSGPACK.to_string(),
+            payload_bytes: 0,
+            sessions: 0,
+            window: 0,
+            unit: "events".to_owned(),
+            seconds: rounded(elapsed.as_secs_f64()),
+            completed: 0,
+            per_second: 0.0,
+            cpu_seconds: None,
+            cpu_seconds_per_million: None,
+            generator_cpu_seconds: 0.0,
+            rss_kib: None,
+            rss_peak_kib: None,
+            latency_us: None,
+            figures: BTreeMap::new(),
         }
     }
 }
@@ -95,11 +127,24 @@ fn rounded(number: f64) -> f64 {
     (number * 1e4).round() / 1e4
 }
 
+/// Prints a record as a line of JSON on standard output.
+pub(crate) fn print(record: &Record) -> Result<()> {
+    let mut out = stdout().lock();
+    serde_json::to_writer(&mut out, record)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}
+
+/// A record of nothing in particular.
+#[cfg(test)]
+pub(crate) fn made_up(case: &str, contender: &str) -> Record {
+    Record { contender: contender.to_owned(), ..Record::besides(case, Duration::from_secs(1)) }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::load::Figures;
     use crate::usage::Usage;
 
     fn outcome(completed: u64) -> Outcome {
@@ -129,5 +174,17 @@ mod tests {
         let case = Case::parse("rpc 1x1 depth 4", (32, Wire::RAWSOCKET_MSGPACK)).unwrap();
         let record = Record::new(&case, "floor", 1, 0, &outcome(0));
         assert_eq!((record.cpu_seconds_per_million, record.window), (None, 4));
+    }
+
+    #[test]
+    fn a_record_reads_back_as_it_was_printed() {
+        let case = Case::parse("rpc 1x1 depth 4", (32, Wire::WEBSOCKET_JSON)).unwrap();
+        let figures = Figures::from([("rss_bytes_per_session", 2010.5)]);
+        let record = Record::new(&case, "router", 2, 0, &Outcome { figures, ..outcome(1000) });
+        let line = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
+        let record = Record { figures: BTreeMap::new(), ..record };
+        let line = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&line).unwrap(), record);
     }
 }

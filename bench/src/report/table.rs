@@ -37,8 +37,9 @@ pub(crate) fn table(records: &[Record]) -> String {
 /// A row per figure: `| idle 10000 | router | rss_bytes_per_session | 2010 | 2003 to 2051 |`.
 fn figure_rows(records: &[Record], case: &str, contender: &str) -> String {
     let rounds = || records.iter().filter(|record| record.case == case && record.contender == contender);
-    let names: BTreeSet<&str> = rounds().flat_map(|record| record.figures.keys().copied()).collect();
-    let row = |name| {
+    let names: BTreeSet<&str> =
+        rounds().flat_map(|record| record.figures.keys().map(String::as_str)).collect();
+    let row = |name: &str| {
         let of_rounds: Vec<f64> = rounds().filter_map(|record| record.figures.get(name).copied()).collect();
         let lowest = of_rounds.iter().copied().fold(f64::INFINITY, f64::min);
         let highest = of_rounds.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -91,12 +92,12 @@ fn ratio(records: &[Record], rounds: &[&Record]) -> String {
     median(ratios).map_or_else(nothing, |middle| format!("{middle:.2} ({lowest:.2} to {highest:.2})"))
 }
 
-fn nothing() -> String {
+pub(super) fn nothing() -> String {
     "-".to_owned()
 }
 
 /// Two or three digits that count.
-fn significant(number: f64) -> String {
+pub(super) fn significant(number: f64) -> String {
     match number {
         number if number >= 1000.0 => format!("{number:.0}"),
         number if number >= 10.0 => format!("{number:.1}"),
@@ -106,7 +107,7 @@ fn significant(number: f64) -> String {
 }
 
 /// The one in the middle; of two, their mean.
-fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
+pub(super) fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut figures: Vec<f64> = figures.into_iter().collect();
     figures.sort_by(f64::total_cmp);
     let upper = *figures.get(figures.len() / 2)?;
@@ -116,6 +117,7 @@ fn median(figures: impl IntoIterator<Item = f64>) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use super::*;
@@ -167,7 +169,7 @@ mod tests {
     #[test]
     fn figures_have_a_table_of_their_own() {
         let with = |round, bytes| {
-            let figures = Figures::from([("rss_bytes_per_session", bytes)]);
+            let figures = BTreeMap::from([("rss_bytes_per_session".to_owned(), bytes)]);
             Record { figures, ..record("router", round, 100) }
         };
         let table = table(&[with(1, 2010.0), with(2, 2051.0), with(3, 950.5)]);

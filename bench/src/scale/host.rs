@@ -11,7 +11,7 @@ use std::thread::available_parallelism;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use listeners::{Endpoint, Listener, ListenerConfig, ServiceOptions, ServiceThreads, SystemClock};
+use listeners::{Endpoint, Listener, ListenerConfig, PollWatch, ServiceOptions, ServiceThreads, SystemClock};
 use router::config::{HistoryConfig, RoleConfig};
 use router::store::Store;
 use router::{Edges, RealmConfig, Router, RouterConfig};
@@ -22,6 +22,7 @@ use wamp::MatchPolicy;
 
 use super::REALM;
 use super::crowd::{Crowd, ROLE, Size};
+use super::poll_log::PollLog;
 
 /// The topic with a history, where there is one.
 pub(super) const HISTORY_TOPIC: &str = "org.cloverleaf.bench.history";
@@ -32,6 +33,8 @@ pub(super) const MEMORY: &str = "memory";
 pub(super) const VICTIMS: &str = "victims";
 /// Asks for [`Health`].
 pub(super) const HEALTH: &str = "health";
+/// Asks for [`super::poll_log::PollTimes`] since the last time.
+pub(super) const POLLS: &str = "polls";
 
 /// What a router is to have in it.
 #[derive(Debug, Clone, Args)]
@@ -41,6 +44,9 @@ pub(crate) struct Host {
     /// The file in which the realm keeps event history; none: it keeps none.
     #[arg(long)]
     history: Option<PathBuf>,
+    /// Measure each poll of a connection.
+    #[arg(long)]
+    polls: bool,
 }
 
 /// How the store of history is doing.
@@ -69,13 +75,16 @@ impl Host {
         let crowd = Crowd::gather(&router, &self.size)?;
         let endpoint = Endpoint::tcp((Ipv4Addr::LOCALHOST, 0).into());
         let handles = [runtime.handle().clone()];
-        let listener = Listener::bind(ListenerConfig::new(endpoint), Arc::clone(&router), &handles)?;
+        let polls = self.polls.then(|| Arc::new(PollLog::new()));
+        let poll_watch = polls.clone().map(|log| log as Arc<dyn PollWatch>);
+        let config = ListenerConfig { poll_watch, ..ListenerConfig::new(endpoint) };
+        let listener = Listener::bind(config, Arc::clone(&router), &handles)?;
         let address = listener.local_address().socket_addr().context("it is a TCP port")?;
         // It ends with the runtime.
         drop(runtime.spawn(listener.run(std::future::pending())));
         say(&announcement(address))?;
         for question in stdin().lines() {
-            say(&answer(&question?, &router, &crowd)?)?;
+            say(&answer(&question?, &router, &crowd, polls.as_deref())?)?;
         }
         router.shutdown();
         Ok(())
@@ -103,7 +112,7 @@ fn announcement(address: SocketAddr) -> String {
     format!("listening on {address}")
 }
 
-fn answer(question: &str, router: &Arc<Router>, crowd: &Crowd) -> Result<String> {
+fn answer(question: &str, router: &Arc<Router>, crowd: &Crowd, polls: Option<&PollLog>) -> Result<String> {
     Ok(match question {
         MEMORY => serde_json::to_string(&crowd.memory)?,
         VICTIMS => serde_json::to_string(&crowd.victims)?,
@@ -112,6 +121,7 @@ fn answer(question: &str, router: &Arc<Router>, crowd: &Crowd) -> Result<String>
             let (pending, written, lost) = (health.pending, health.written, health.lost);
             serde_json::to_string(&Health { pending, written, lost })?
         }
+        POLLS => serde_json::to_string(&polls.context("polls are not measured")?.take())?,
         _ => bail!("unknown question {question:?}"),
     })
 }

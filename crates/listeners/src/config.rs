@@ -10,7 +10,7 @@ use router::decision::Authenticator;
 use transport::websocket::{CompressionOptions, Subprotocol};
 use wamp::Serializer;
 
-use crate::{HttpHandler, TlsConfig};
+use crate::{HttpHandler, PollWatch, TlsConfig};
 
 /// One listening socket and everything that is spoken on it.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct ListenerConfig {
     pub authenticator: Option<Arc<dyn Authenticator>>,
     /// What peers can make this listener hold, and for how long.
     pub limits: ConnectionLimits,
+    /// Who measures the polls of connections; `None`, as in earnest, costs a branch.
+    pub poll_watch: Option<Arc<dyn PollWatch>>,
 }
 
 impl ListenerConfig {
@@ -42,6 +44,7 @@ impl ListenerConfig {
             http: Some(HttpConfig::default()),
             authenticator: None,
             limits: ConnectionLimits::default(),
+            poll_watch: None,
         }
     }
 }

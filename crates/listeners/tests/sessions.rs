@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use cloverleaf_listeners::{Endpoint, in_turn};
+use cloverleaf_listeners::{Endpoint, PeerAddress, PollWatch, in_turn};
 use router::decision::{Authenticator, HelloRequest, Outcome, Step, Ticket};
 use router::{ChannelType, Identity, Peer, TransportDetails};
 use serde_json::json;
@@ -182,4 +182,29 @@ fn a_connection_that_is_torn_down_ends_its_session() {
     assert_eq!((error[1].as_u64(), error[2].as_u64()), (Some(48), Some(1)));
     caller.send(&json!([48, 2, {}, "a.procedure"]));
     assert_eq!(caller.expect(8)[4], "wamp.error.no_such_procedure");
+}
+
+/// Whose polls it was there at.
+#[derive(Debug, Default)]
+struct Seen(Mutex<Vec<PeerAddress>>);
+
+impl PollWatch for Seen {
+    fn around(&self, peer: &PeerAddress, poll: &mut dyn FnMut()) {
+        self.0.lock().expect("no panic").push(*peer);
+        poll();
+    }
+}
+
+#[test]
+fn a_watch_is_there_at_each_poll() {
+    let seen = Arc::new(Seen::default());
+    let watch: Arc<dyn PollWatch> = seen.clone();
+    let server = Server::with(|config| config.poll_watch = Some(watch));
+    let mut client = Client::raw(&server, Serializer::Json);
+    let peer = session(&server, client.join());
+    let before = seen.0.lock().expect("no panic").len();
+    client.subscribe("com.topic");
+    let polls = seen.0.lock().expect("no panic");
+    assert!((1..polls.len()).contains(&before), "{before} of {}", polls.len());
+    assert!(polls.iter().all(|poll| poll.to_string() == *peer.transport().peer), "{polls:?}");
 }

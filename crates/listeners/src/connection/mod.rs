@@ -154,6 +154,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Everything that can be done now, under the eyes of whoever measures it.
+    fn advance_watched(&mut self, cx: &mut TaskContext<'_>) -> Poll<()> {
+        let Some(watch) = self.context.config.poll_watch.clone() else {
+            return thread::with(|local| self.advance(cx, local));
+        };
+        let (peer, mut polled) = (self.peer, Poll::Pending);
+        watch.around(&peer, &mut || polled = thread::with(|local| self.advance(cx, local)));
+        polled
+    }
+
     /// Everything that can be done now.
     fn advance(&mut self, cx: &mut TaskContext<'_>, local: &mut Local) -> Poll<()> {
         let now = clock::now();
@@ -441,7 +451,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Connection<S> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<()> {
         let this = &mut *self;
         let _entered = this.span.as_deref().cloned().map(Span::entered);
-        let polled = catch_unwind(AssertUnwindSafe(|| thread::with(|local| this.advance(cx, local))));
+        let polled = catch_unwind(AssertUnwindSafe(|| this.advance_watched(cx)));
         polled.unwrap_or_else(|panic| {
             let session = catch_unwind(AssertUnwindSafe(|| this.link.session_id())).ok().flatten();
             let session = session.map(|id| id.value());
