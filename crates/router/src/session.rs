@@ -83,6 +83,9 @@ impl From<Violation> for Refusal {
 
 const OPEN: &str = "in an open session";
 
+/// What it costs to change the tables of subscriptions or registrations, as [`Turn::work`] counts it.
+const CHANGE_WORK: usize = 60;
+
 /// How many progressive invocations of a session are remembered beyond their end. Their late parts come soon after.
 const TRANSFERS_MAX: usize = 256;
 
@@ -182,6 +185,7 @@ impl Session {
             | Message::EventReceived(_) => return unexpected(kind),
         };
         if changes {
+            turn.spend(CHANGE_WORK);
             self.realm.publish_events(turn);
         }
         match (result, request) {

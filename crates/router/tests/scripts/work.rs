@@ -30,8 +30,8 @@ fn looking_for_retained_events_is_work() {
     let client = net.join("realm1");
     let get = |n: u64, policy: &str, uri: &str| json!([32, n, {"get_retained": true, "match": policy}, uri]);
     assert!(work_of(&mut net, client, get(1, "prefix", "a.")) >= 2000, "a thousand found and sent");
-    assert!(work_of(&mut net, client, get(2, "wildcard", ".c.")) < 20, "others are skipped");
-    assert!(work_of(&mut net, client, get(3, "exact", "a.b.7")) < 20);
+    assert!(work_of(&mut net, client, get(2, "wildcard", ".c.")) < 80, "others are skipped");
+    assert!(work_of(&mut net, client, get(3, "exact", "a.b.7")) < 80);
     assert_eq!(net.receive(client).len(), 3 + 1000 + 1);
 }
 
