@@ -21,8 +21,9 @@ use crate::identity::Format;
 use crate::outbox::Frame;
 use crate::worker::Turn;
 
-/// An event with a longer payload, in bytes, goes the plain way.
-pub(super) const PAYLOAD_BYTES_MAX: usize = 1024;
+/// An event with a longer payload, in bytes, goes the plain way. (Measured with 10 receivers: with 1 KiB a burst takes 0.72 of
+/// what references take, with 2 KiB 0.89, with 4 KiB as much, and copies take memory for each receiver.)
+pub(super) const PAYLOAD_BYTES_MAX: usize = 2048;
 /// A burst with more bytes than this is handed out.
 const BYTES_MAX: usize = 32 << 10;
 /// So many deliveries in a burst take about as long as one receiver does.
