@@ -8,6 +8,7 @@ use wamp::{MatchPolicy, SubscriptionId};
 
 use crate::authorize::Role;
 use crate::decision::Action;
+use crate::index::Located;
 use crate::peer::{Active, Peer};
 use crate::roster::{Place, Roster};
 use crate::timestamp::Timestamp;
@@ -60,6 +61,12 @@ impl Subscription {
         let mut sessions = Vec::with_capacity(self.members.len());
         self.members.for_each(|membership| sessions.push(membership.peer.id));
         sessions
+    }
+}
+
+impl Located for Subscription {
+    fn uri(&self) -> &str {
+        &self.uri
     }
 }
 

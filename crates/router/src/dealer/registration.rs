@@ -8,6 +8,7 @@ use wamp::role::{ClientRole, Features};
 use wamp::{MatchPolicy, RegistrationId};
 
 use super::queue::Queue;
+use crate::index::Located;
 use crate::peer::{Active, Mailbox, Peer};
 use crate::roster::{Place, Roster};
 use crate::timestamp::Timestamp;
@@ -119,6 +120,12 @@ impl Registration {
         // Two callers at once get two different callees.
         let _ = self.round.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance);
         chosen
+    }
+}
+
+impl Located for Registration {
+    fn uri(&self) -> &str {
+        &self.uri
     }
 }
 
