@@ -296,6 +296,21 @@ mod tests {
         assert_ne!(between, index.generations("a.b"));
     }
 
+    #[test]
+    fn an_exact_entry_takes_a_hash_and_a_reference() {
+        assert_eq!(size_of::<Exact<Pattern>>(), 16);
+    }
+
+    #[test]
+    fn an_entry_can_be_replaced_by_another_at_the_same_uri() {
+        let index = index(&[("a.b", MatchPolicy::Exact)]);
+        let before = index.exact("a.b").expect("it was put there");
+        put(&index, "a.b", MatchPolicy::Exact);
+        let after = index.exact("a.b").expect("it was put there");
+        assert!(!Arc::ptr_eq(&before, &after));
+        assert_eq!(index.matching("a.b").0.len(), 1);
+    }
+
     // PBS-11
     #[test]
     fn matching_costs_the_same_among_many_patterns_as_among_few() {

@@ -1,8 +1,9 @@
-//! Many members: in blocks, so that whoever leaves has no more than one block moved.
+//! Many members: in blocks, so that whoever leaves has no more than one block moved, and once in a while the row of
+//! blocks, which is half a megabyte for a million members.
 //!
 //! *Invariant*: blocks and the members in them are in the order of their places; no block is empty, and two neighbours
-//! have more than half a block of members together, unless they are the only ones of their crowd. So a member takes some
-//! ten bytes where nobody has left, and never more than a few times that.
+//! have more than half a block of members together. So a member takes some ten bytes where nobody has left, and never
+//! more than a few times that.
 
 use std::sync::Arc;
 

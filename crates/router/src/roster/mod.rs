@@ -73,7 +73,7 @@ impl<M: Member> Roster<M> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        matches!(lock(&self.inner).members, Members::Few(List::None))
     }
 
     pub(crate) fn len(&self) -> usize {
