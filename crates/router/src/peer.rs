@@ -16,9 +16,9 @@ use transport::Framing;
 use wamp::message::Message;
 use wamp::role::ClientRoles;
 use wamp::value::Dict;
-use wamp::{RegistrationId, SessionId, SubscriptionId};
+use wamp::{RegistrationId, SessionId};
 
-use crate::broker::Membership;
+use crate::broker::Held;
 use crate::config::{Limits, SlowConsumer};
 use crate::dealer::{Callee, Calls, Invocations};
 use crate::decision::Resolution;
@@ -54,7 +54,7 @@ pub struct Peer {
 /// What a session subscribed to and registered, and what it leaves behind.
 #[derive(Debug, Default)]
 pub(crate) struct Holdings {
-    pub(crate) subscriptions: HashMap<SubscriptionId, Arc<Membership>>,
+    pub(crate) subscriptions: Held,
     pub(crate) registrations: HashMap<RegistrationId, Arc<Callee>>,
     /// What few sessions have.
     pub(crate) estate: Option<Box<Estate>>,

@@ -20,13 +20,13 @@
 mod burst;
 mod filter;
 mod frames;
+mod held;
 mod retention;
 mod shard;
 mod subscription;
 mod topics;
 
 use std::borrow::Cow;
-use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
 
@@ -51,12 +51,14 @@ use crate::lock::lock;
 use crate::meta::{MetaEvent, MetaEvents, MetaTopic};
 use crate::peer::{Peer, Sent};
 use crate::rejection::Rejection;
+use crate::roster::List;
 use crate::store::Store;
 use crate::table::Table;
 use crate::worker::{Cached, Turn};
 pub(crate) use burst::{Burst, flush};
 pub(crate) use filter::Filter;
 use frames::Frames;
+pub(crate) use held::Held;
 use retention::{Retained, Retention};
 pub use subscription::Subscription;
 pub(crate) use subscription::{Membership, stable_hash};
@@ -90,7 +92,7 @@ pub(crate) struct Route {
 #[derive(Debug)]
 struct Target {
     subscription: Arc<Subscription>,
-    members: Arc<[Arc<Membership>]>,
+    members: List<Membership>,
     /// Those of the members.
     formats: SmallVec<[Format; 2]>,
 }
@@ -181,6 +183,8 @@ impl Broker {
         turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
         let options = &subscribe.options;
+        // Where the session's table has to grow, nobody else waits for it.
+        lock(&peer.holdings).subscriptions.reserve();
         // Held over reply and retained events, so that an event retained meanwhile is neither missed nor seen twice.
         let retention = options.get_retained.then(|| lock(&self.retention));
         let membership = self.index.update(&subscribe.topic, options.match_policy, |entry| {
@@ -215,7 +219,7 @@ impl Broker {
         let options = &subscribe.options;
         let mut holdings = lock(&peer.holdings);
         let held =
-            entry.as_ref().and_then(|subscription| holdings.subscriptions.get(&subscription.id)).cloned();
+            entry.as_ref().and_then(|subscription| holdings.subscriptions.get(subscription.id)).cloned();
         if held.is_none() && holdings.subscriptions.len() >= peer.limits.subscriptions_max {
             return Err(Rejection::limit("subscriptions of this session", peer.limits.subscriptions_max));
         }
@@ -230,7 +234,7 @@ impl Broker {
         let reply = Subscribed { request: subscribe.request, subscription: subscription.id };
         if let Some(membership) = held {
             let mut mailbox = peer.mailbox();
-            if membership.active.is_set(&mailbox) && membership.nkey.as_deref() == options.nkey.as_deref() {
+            if membership.active.is_set(&mailbox) && membership.nkey() == options.nkey.as_deref() {
                 mailbox.send(peer, reply, turn);
                 return Ok(membership);
             }
@@ -242,7 +246,7 @@ impl Broker {
             let nkey = options.nkey.as_deref().map(Into::into);
             Arc::new(Membership::new(Arc::clone(peer), Arc::clone(&subscription), place, nkey, role))
         });
-        holdings.subscriptions.insert(subscription.id, Arc::clone(&membership));
+        holdings.subscriptions.insert(Arc::clone(&membership));
         drop(holdings);
         if is_first {
             self.events.note(&[MetaTopic::SubscriptionOnCreate], || {
@@ -281,7 +285,7 @@ impl Broker {
         unsubscribe: &Unsubscribe,
         turn: &mut Turn<'_>,
     ) -> Result<(), Rejection> {
-        let held = lock(&peer.holdings).subscriptions.remove(&unsubscribe.subscription);
+        let held = lock(&peer.holdings).subscriptions.remove(unsubscribe.subscription);
         let Some(membership) = held else { return Err(Rejection::new(error_uri::NO_SUCH_SUBSCRIPTION)) };
         let mut mailbox = peer.mailbox();
         if !membership.active.is_set(&mailbox) {
@@ -303,7 +307,7 @@ impl Broker {
         reason: Option<&str>,
         turn: &mut Turn<'_>,
     ) -> bool {
-        let held = lock(&peer.holdings).subscriptions.get(&subscription).cloned();
+        let held = lock(&peer.holdings).subscriptions.get(subscription).cloned();
         let Some(membership) = held else { return false };
         let Subscription { uri, match_policy, .. } = &*membership.subscription;
         // One step: whoever subscribes again meanwhile does so before it or after it, and is told of in that order.
@@ -319,11 +323,7 @@ impl Broker {
     /// Makes a membership inactive, and tells its session so if it can be told; false if it was inactive already.
     fn dismiss(membership: &Arc<Membership>, reason: Option<&str>, turn: &mut Turn<'_>) -> bool {
         let (peer, subscription) = (&membership.peer, membership.subscription.id);
-        if let Entry::Occupied(held) = lock(&peer.holdings).subscriptions.entry(subscription)
-            && Arc::ptr_eq(held.get(), membership)
-        {
-            held.remove();
-        }
+        lock(&peer.holdings).subscriptions.remove_this(membership);
         let mut mailbox = peer.mailbox();
         if !membership.active.is_set(&mailbox) {
             return false;
@@ -342,7 +342,7 @@ impl Broker {
     /// Removes all that a session subscribed to, when it ends.
     pub(crate) fn remove_session(&self, peer: &Peer) {
         let held = std::mem::take(&mut lock(&peer.holdings).subscriptions);
-        for membership in held.values() {
+        for membership in held.iter() {
             membership.active.set(&mut peer.mailbox(), false);
             self.leave(membership);
         }
@@ -370,7 +370,7 @@ impl Broker {
             MetaEvent::SubscriptionDeleted(session, Arc::clone(subscription))
         });
         // One with a history stays, to be found and to be subscribed to again under the same id (HIS-16).
-        if subscription.history.is_none() {
+        if subscription.history().is_none() {
             *entry = None;
             self.by_id.remove(subscription.id);
             self.events.count_interest(&subscription.uri, subscription.match_policy, false);
@@ -447,7 +447,7 @@ impl Broker {
         let route = self.route(&topic, turn);
         if route.is_kept && is_for_the_record(options.receivers.as_deref()) {
             let event = Arc::new(record());
-            for history in route.targets.iter().filter_map(|target| target.subscription.history) {
+            for history in route.targets.iter().filter_map(|target| target.subscription.history()) {
                 self.store.append(history, Arc::clone(&event));
             }
         }
@@ -508,7 +508,7 @@ impl Broker {
         turn.spend(nodes + subscriptions.len());
         let targets: Box<[Target]> = subscriptions.into_iter().map(Target::new).collect();
         let members: usize = targets.iter().map(|target| target.members.len()).sum();
-        let is_kept = targets.iter().any(|target| target.subscription.history.is_some());
+        let is_kept = targets.iter().any(|target| target.subscription.history().is_some());
         let weight = 1 + topic.len() / 64 + targets.len() + members;
         let route =
             Arc::new(Route { realm: self.realm, topic: topic.into(), generations, targets, is_kept, weight });
@@ -603,8 +603,8 @@ impl Target {
         let shard = rkey.and_then(|rkey| shard::choose(rkey, &self.members));
         let mut frames = Frames::new(scratch);
         for membership in self.members.iter() {
-            let in_shard =
-                shard.is_none() || membership.nkey.is_none() || membership.nkey.as_deref() == shard;
+            let nkey = membership.nkey();
+            let in_shard = shard.is_none() || nkey.is_none() || nkey == shard;
             if !in_shard || !filter.admits(&membership.peer) || !membership.may_receive(topic) {
                 continue;
             }

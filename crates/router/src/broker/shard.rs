@@ -14,7 +14,7 @@ use super::Membership;
 
 /// The node that `rkey` belongs to; `None` where nobody has a node key.
 pub(super) fn choose<'m>(rkey: &str, members: &'m [Arc<Membership>]) -> Option<&'m str> {
-    let nodes = members.iter().filter_map(|membership| membership.nkey.as_deref());
+    let nodes = members.iter().filter_map(|membership| membership.nkey());
     best(rkey, nodes)
 }
 

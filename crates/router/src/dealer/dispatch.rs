@@ -87,7 +87,7 @@ impl Dealer {
                 return Err(Rejection::new(error_uri::NO_SUCH_PROCEDURE).because(why));
             };
             // Those who left may have been replaced since the route was looked up; if not, there is nobody else.
-            let is_last = last || stale.is_some_and(|stale| Arc::ptr_eq(&stale.callees, &target.callees));
+            let is_last = last || stale.is_some_and(|stale| stale.callees.is_same(&target.callees));
             let call = self.call_to(&target, peer, message, terms, turn);
             self.insert(&call, &target, &message.payload)?;
             match self.place(&call, &target, &message.payload, turn) {

@@ -51,6 +51,7 @@ use crate::lock::lock;
 use crate::meta::{MetaEvent, MetaEvents, MetaTopic, Schemas};
 use crate::peer::Peer;
 use crate::rejection::Rejection;
+use crate::roster::List;
 use crate::table::Table;
 use crate::worker::{Cached, Turn};
 pub(crate) use dispatch::{CallTerms, send_rejection};
@@ -84,7 +85,7 @@ pub(crate) struct CallRoute {
 #[derive(Debug, Clone)]
 struct Target {
     registration: Arc<Registration>,
-    callees: Arc<[Arc<Callee>]>,
+    callees: List<Callee>,
     /// Some callee may ask for another one, so that the call's payload has to be kept.
     may_reroute: bool,
 }
@@ -103,7 +104,7 @@ struct Joined {
 #[derive(Debug)]
 struct Dismissed {
     registration: Arc<Registration>,
-    callees: Arc<[Arc<Callee>]>,
+    callees: List<Callee>,
 }
 
 impl Cached for CallRoute {

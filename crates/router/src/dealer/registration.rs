@@ -8,8 +8,9 @@ use wamp::role::{ClientRole, Features};
 use wamp::{MatchPolicy, RegistrationId};
 
 use super::queue::Queue;
+use crate::index::Located;
 use crate::peer::{Active, Mailbox, Peer};
-use crate::roster::{Place, Roster};
+use crate::roster::{Member, Place, Roster};
 use crate::timestamp::Timestamp;
 use crate::worker::Turn;
 
@@ -24,7 +25,7 @@ pub struct Registration {
     /// It is answered by the router itself.
     pub(crate) is_service: bool,
     pub(crate) callees: Roster<Callee>,
-    /// One more than the place of the callee that was last in the round.
+    /// One more than the number of the place of the callee that was last in the round.
     round: AtomicU64,
     /// Calls that wait for a callee to be free; `None` once the registration is deleted.
     pub(super) queue: Mutex<Option<Queue>>,
@@ -104,21 +105,27 @@ impl Registration {
 
     /// The first callee behind the one that was last, wherever others came and went (SHR-05, SHR-08).
     fn next_in_round(&self, callees: &[Arc<Callee>], after: Option<Place>) -> usize {
-        let position = |place: Place| {
-            let index = callees.partition_point(|callee| callee.place < place);
+        let position = |place| {
+            let index = callees.partition_point(|callee| callee.place.number() < place);
             if index == callees.len() { 0 } else { index }
         };
         if let Some(after) = after {
-            return position(after + 1);
+            return position(after.number() + 1);
         }
         let mut chosen = 0;
         let advance = |place| {
             chosen = position(place);
-            callees.get(chosen).map(|callee| callee.place + 1)
+            callees.get(chosen).map(|callee| callee.place.number() + 1)
         };
         // Two callers at once get two different callees.
         let _ = self.round.fetch_update(Ordering::Relaxed, Ordering::Relaxed, advance);
         chosen
+    }
+}
+
+impl Located for Registration {
+    fn uri(&self) -> &str {
+        &self.uri
     }
 }
 
@@ -170,5 +177,11 @@ impl Callee {
     /// Whether a timeout is handed to it (TMO-06, TMO-07).
     pub(super) fn minds_timeouts(&self) -> bool {
         self.options.forward_timeout && self.can(Features::CALL_TIMEOUT)
+    }
+}
+
+impl Member for Callee {
+    fn place(&self) -> Place {
+        self.place
     }
 }

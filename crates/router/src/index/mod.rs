@@ -1,6 +1,7 @@
 //! Who is at a URI: exact, prefix and wildcard entries behind striped locks, with generations for route caches.
 //!
-//! Used by the broker for subscriptions and by the dealer for registrations.
+//! Used by the broker for subscriptions and by the dealer for registrations. What is at a URI knows that URI itself, so
+//! that it is not kept a second time.
 //!
 //! *Generations*: a reader that wants to keep what it found loads [`Index::generations`] **before** it looks anything
 //! up, and keeps both. A writer changes a table and then counts its generation up, both under the write lock. So a kept
@@ -9,11 +10,11 @@
 mod prefix;
 mod wildcard;
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, RwLock};
 
+use hashbrown::HashTable;
 use wamp::MatchPolicy;
 
 use crate::lock::{read, write};
@@ -36,8 +37,21 @@ pub(crate) struct Index<T> {
 
 #[derive(Debug)]
 struct Stripe<T> {
-    table: RwLock<HashMap<Arc<str>, Arc<T>>>,
+    table: RwLock<HashTable<Exact<T>>>,
     generation: AtomicU64,
+}
+
+/// What is at exactly one URI. The hash is kept so that a table that grows needn't look at any URI.
+#[derive(Debug)]
+struct Exact<T> {
+    hash: u64,
+    entry: Arc<T>,
+}
+
+/// What can be in an [`Index`].
+pub(crate) trait Located {
+    /// Where: the URI that it is put at.
+    fn uri(&self) -> &str;
 }
 
 #[derive(Debug)]
@@ -68,7 +82,16 @@ impl<T> Default for Index<T> {
     }
 }
 
-impl<T> Index<T> {
+impl<T> Exact<T> {
+    fn is_at(&self, hash: u64, uri: &str) -> bool
+    where
+        T: Located,
+    {
+        self.hash == hash && self.entry.uri() == uri
+    }
+}
+
+impl<T: Located> Index<T> {
     /// Shows the entry at `uri` under `policy` to `change`, which may fill or empty it, under the write lock; then
     /// whatever was kept of it is out of date.
     pub(crate) fn update<R>(
@@ -109,24 +132,20 @@ impl<T> Index<T> {
     }
 
     fn update_exact<R>(&self, uri: &str, change: impl FnOnce(&mut Option<Arc<T>>) -> R) -> R {
-        let stripe = self.stripe(uri);
+        let hash = self.hash(uri);
+        let stripe = self.stripe(hash);
         let mut table = write(&stripe.table);
-        let mut entry = table.get(uri).cloned();
-        let was_there = entry.is_some();
+        let mut entry =
+            table.find(hash, |exact| exact.is_at(hash, uri)).map(|exact| Arc::clone(&exact.entry));
         let result = change(&mut entry);
-        match entry {
-            Some(entry) if was_there => {
-                if let Some(slot) = table.get_mut(uri) {
-                    *slot = entry;
-                }
+        debug_assert!(entry.as_ref().is_none_or(|entry| entry.uri() == uri));
+        match (table.find_entry(hash, |exact| exact.is_at(hash, uri)), entry) {
+            (Ok(mut found), Some(entry)) => found.get_mut().entry = entry,
+            (Ok(found), None) => drop(found.remove()),
+            (Err(absent), Some(entry)) => {
+                absent.into_table().insert_unique(hash, Exact { hash, entry }, |exact| exact.hash);
             }
-            Some(entry) => {
-                table.insert(uri.into(), entry);
-            }
-            None if was_there => {
-                table.remove(uri);
-            }
-            None => {}
+            (Err(_), None) => {}
         }
         stripe.generation.fetch_add(1, Ordering::Release);
         result
@@ -134,7 +153,7 @@ impl<T> Index<T> {
 
     /// The generations that something found at `uri` now would have.
     pub(crate) fn generations(&self, uri: &str) -> Generations {
-        let stripe = self.stripe(uri).generation.load(Ordering::Acquire);
+        let stripe = self.stripe(self.hash(uri)).generation.load(Ordering::Acquire);
         Generations(stripe, self.pattern_generation.load(Ordering::Acquire))
     }
 
@@ -154,7 +173,9 @@ impl<T> Index<T> {
 
     /// The exact entry at `uri`.
     pub(crate) fn exact(&self, uri: &str) -> Option<Arc<T>> {
-        read(&self.stripe(uri).table).get(uri).cloned()
+        let hash = self.hash(uri);
+        let table = read(&self.stripe(hash).table);
+        table.find(hash, |exact| exact.is_at(hash, uri)).map(|exact| Arc::clone(&exact.entry))
     }
 
     /// The entry at `uri` under `policy`.
@@ -184,9 +205,13 @@ impl<T> Index<T> {
         longest.or_else(|| patterns.wildcards.best(uri).cloned())
     }
 
-    fn stripe(&self, uri: &str) -> &Stripe<T> {
-        let hash = self.hasher.hash_one(uri);
-        &self.stripes[usize::try_from(hash % STRIPES as u64).unwrap_or(0)]
+    fn hash(&self, uri: &str) -> u64 {
+        self.hasher.hash_one(uri)
+    }
+
+    /// The stripe of a hash: by bits from its middle, since its table goes by the lowest and the highest.
+    fn stripe(&self, hash: u64) -> &Stripe<T> {
+        &self.stripes[usize::try_from((hash >> 32) % STRIPES as u64).unwrap_or(0)]
     }
 }
 
@@ -196,16 +221,26 @@ mod tests {
 
     use super::*;
 
-    fn index(entries: &[(&str, MatchPolicy)]) -> Index<String> {
-        let index = Index::default();
-        for (uri, policy) in entries {
-            index.update(uri, *policy, |entry| *entry = Some(Arc::new(format!("{policy} {uri}"))));
+    type Pattern = (MatchPolicy, String);
+
+    impl Located for Pattern {
+        fn uri(&self) -> &str {
+            &self.1
         }
+    }
+
+    fn put(index: &Index<Pattern>, uri: &str, policy: MatchPolicy) {
+        index.update(uri, policy, |entry| *entry = Some(Arc::new((policy, uri.to_owned()))));
+    }
+
+    fn index(entries: &[(&str, MatchPolicy)]) -> Index<Pattern> {
+        let index = Index::default();
+        entries.iter().for_each(|(uri, policy)| put(&index, uri, *policy));
         index
     }
 
-    fn best(index: &Index<String>, uri: &str) -> Option<String> {
-        index.best(uri).map(|entry| (*entry).clone())
+    fn best(index: &Index<Pattern>, uri: &str) -> Option<String> {
+        index.best(uri).map(|entry| format!("{} {}", entry.0, entry.1))
     }
 
     // The specification's own example, but for one dot: its prefix `a1.b2.c3` is a prefix of `a1.b2.c33.d4.e5` too, and
@@ -254,11 +289,26 @@ mod tests {
     fn a_change_makes_what_was_kept_out_of_date() {
         let index = index(&[]);
         let before = index.generations("a.b");
-        index.update("a.b", MatchPolicy::Exact, |entry| *entry = Some(Arc::new(String::new())));
+        put(&index, "a.b", MatchPolicy::Exact);
         let between = index.generations("a.b");
         assert_ne!(before, between);
-        index.update("x", MatchPolicy::Prefix, |entry| *entry = Some(Arc::new(String::new())));
+        put(&index, "x", MatchPolicy::Prefix);
         assert_ne!(between, index.generations("a.b"));
+    }
+
+    #[test]
+    fn an_exact_entry_takes_a_hash_and_a_reference() {
+        assert_eq!(size_of::<Exact<Pattern>>(), 16);
+    }
+
+    #[test]
+    fn an_entry_can_be_replaced_by_another_at_the_same_uri() {
+        let index = index(&[("a.b", MatchPolicy::Exact)]);
+        let before = index.exact("a.b").expect("it was put there");
+        put(&index, "a.b", MatchPolicy::Exact);
+        let after = index.exact("a.b").expect("it was put there");
+        assert!(!Arc::ptr_eq(&before, &after));
+        assert_eq!(index.matching("a.b").0.len(), 1);
     }
 
     // PBS-11
@@ -270,8 +320,8 @@ mod tests {
                 for uri in
                     [format!("com.{number}."), format!("com..{number}"), format!("com.{number}..status")]
                 {
-                    index.update(&uri, MatchPolicy::Wildcard, |entry| *entry = Some(Arc::default()));
-                    index.update(&uri, MatchPolicy::Prefix, |entry| *entry = Some(Arc::default()));
+                    put(&index, &uri, MatchPolicy::Wildcard);
+                    put(&index, &uri, MatchPolicy::Prefix);
                 }
             }
             let (found, nodes) = index.matching("com.app.status");

@@ -11,7 +11,7 @@
 //! one is made to look like that by a dot at its beginning.
 //!
 //! *Invariant*: a node other than the root has a value, or two branches or more; so there are less than two nodes for
-//! each pattern, however long it is.
+//! each pattern, however long it is. Most have no branches, and are small for it.
 
 use std::collections::HashMap;
 
@@ -25,9 +25,15 @@ pub(super) struct WildcardTree<V> {
 struct Node<V> {
     /// The components between the one by which the parent knows this node and its own branches.
     run: Box<str>,
-    literals: HashMap<Box<str>, Node<V>>,
-    any: Option<Box<Node<V>>>,
     value: Option<V>,
+    /// `None` where there would be none in it.
+    branches: Option<Box<Branches<V>>>,
+}
+
+#[derive(Debug)]
+struct Branches<V> {
+    literals: HashMap<Box<str>, Node<V>>,
+    any: Option<Node<V>>,
 }
 
 impl<V> Default for WildcardTree<V> {
@@ -51,11 +57,7 @@ impl<V> WildcardTree<V> {
         let dotted = dotted(pattern);
         let (mut node, mut rest) = (&mut self.root, &*dotted);
         while let Some((component, behind)) = next(rest) {
-            let child = if component.is_empty() {
-                &mut **node.any.get_or_insert_with(|| Box::new(Node::new(behind)))
-            } else {
-                node.literals.entry(component.into()).or_insert_with(|| Node::new(behind))
-            };
+            let child = node.branches.get_or_insert_default().child_or_new(component, behind);
             let common = common(&child.run, behind);
             child.split(common);
             (node, rest) = (child, behind.get(common..).unwrap_or_default());
@@ -75,7 +77,7 @@ impl<V> WildcardTree<V> {
         }
         let Some(child) = parent.child_mut(last) else { return };
         child.value = None;
-        if child.branches() == 0 {
+        if child.branches.is_none() {
             parent.detach(last);
         } else {
             child.join();
@@ -130,10 +132,11 @@ impl<V> WildcardTree<V> {
                 }
                 continue;
             };
-            if let Some(any) = &node.any {
+            let Some(branches) = &node.branches else { continue };
+            if let Some(any) = &branches.any {
                 waiting.push((any, behind));
             }
-            if let Some(literal) = node.literals.get(component) {
+            if let Some(literal) = branches.literals.get(component) {
                 waiting.push((literal, behind));
             }
         }
@@ -164,19 +167,17 @@ fn common(mut a: &str, mut b: &str) -> usize {
 
 impl<V> Node<V> {
     fn new(run: &str) -> Self {
-        Node { run: run.into(), literals: HashMap::new(), any: None, value: None }
-    }
-
-    fn branches(&self) -> usize {
-        self.literals.len() + usize::from(self.any.is_some())
+        Node { run: run.into(), value: None, branches: None }
     }
 
     fn child(&self, component: &str) -> Option<&Node<V>> {
-        if component.is_empty() { self.any.as_deref() } else { self.literals.get(component) }
+        let branches = self.branches.as_ref()?;
+        if component.is_empty() { branches.any.as_ref() } else { branches.literals.get(component) }
     }
 
     fn child_mut(&mut self, component: &str) -> Option<&mut Node<V>> {
-        if component.is_empty() { self.any.as_deref_mut() } else { self.literals.get_mut(component) }
+        let branches = self.branches.as_mut()?;
+        if component.is_empty() { branches.any.as_mut() } else { branches.literals.get_mut(component) }
     }
 
     /// What is left of a pattern behind the run, if it has the same.
@@ -205,34 +206,69 @@ impl<V> Node<V> {
         let Some((component, behind)) = next(tail) else { return };
         let mut below = Node::new(behind);
         below.value = self.value.take();
-        below.literals = std::mem::take(&mut self.literals);
-        below.any = self.any.take();
-        if component.is_empty() {
-            self.any = Some(Box::new(below));
-        } else {
-            self.literals.insert(component.into(), below);
-        }
+        below.branches = self.branches.take();
+        self.branches.get_or_insert_default().insert(component, below);
     }
 
     /// Becomes one with its only child, if it has no value and no other.
     fn join(&mut self) {
-        if self.value.is_some() || self.branches() != 1 {
+        if self.value.is_some() {
             return;
         }
-        let (component, mut only) = match self.any.take() {
-            Some(any) => (Box::default(), *any),
-            None => match std::mem::take(&mut self.literals).into_iter().next() {
-                Some(literal) => literal,
-                None => return,
-            },
+        let Some((component, mut only)) = self.branches.as_mut().and_then(|branches| branches.take_only())
+        else {
+            return;
         };
         self.run = [&*self.run, ".", &*component, &*only.run].concat().into();
         self.value = only.value.take();
-        self.literals = std::mem::take(&mut only.literals);
-        self.any = only.any.take();
+        self.branches = only.branches.take();
     }
 
     fn detach(&mut self, component: &str) {
+        let Some(branches) = &mut self.branches else { return };
+        branches.remove(component);
+        if branches.len() == 0 {
+            self.branches = None;
+        }
+    }
+}
+
+impl<V> Default for Branches<V> {
+    fn default() -> Self {
+        Branches { literals: HashMap::new(), any: None }
+    }
+}
+
+impl<V> Branches<V> {
+    fn len(&self) -> usize {
+        self.literals.len() + usize::from(self.any.is_some())
+    }
+
+    fn child_or_new(&mut self, component: &str, run: &str) -> &mut Node<V> {
+        if component.is_empty() {
+            return self.any.get_or_insert_with(|| Node::new(run));
+        }
+        self.literals.entry(component.into()).or_insert_with(|| Node::new(run))
+    }
+
+    fn insert(&mut self, component: &str, node: Node<V>) {
+        if component.is_empty() {
+            self.any = Some(node);
+        } else {
+            self.literals.insert(component.into(), node);
+        }
+    }
+
+    /// Takes the only node, if there is just one, with its component.
+    fn take_only(&mut self) -> Option<(Box<str>, Node<V>)> {
+        if self.len() != 1 {
+            return None;
+        }
+        let any = self.any.take().map(|any| (Box::default(), any));
+        any.or_else(|| std::mem::take(&mut self.literals).into_iter().next())
+    }
+
+    fn remove(&mut self, component: &str) {
         if component.is_empty() {
             self.any = None;
             return;
@@ -242,16 +278,20 @@ impl<V> Node<V> {
             self.literals.shrink_to_fit();
         }
     }
+
+    /// All nodes, which are taken out.
+    fn drain(&mut self) -> impl Iterator<Item = Node<V>> {
+        self.literals.drain().map(|(_, node)| node).chain(self.any.take())
+    }
 }
 
 /// Nodes are dropped level by level: patterns of thousands of components must not recurse that deep.
 impl<V> Drop for Node<V> {
     fn drop(&mut self) {
-        let mut waiting: Vec<Node<V>> = self.literals.drain().map(|(_, node)| node).collect();
-        waiting.extend(self.any.take().map(|node| *node));
-        while let Some(mut node) = waiting.pop() {
-            waiting.extend(node.literals.drain().map(|(_, node)| node));
-            waiting.extend(node.any.take().map(|node| *node));
+        // Most have none below them: those allocate nothing here.
+        let mut waiting: Vec<Box<Branches<V>>> = self.branches.take().into_iter().collect();
+        while let Some(mut branches) = waiting.pop() {
+            waiting.extend(branches.drain().filter_map(|mut node| node.branches.take()));
         }
     }
 }
@@ -265,8 +305,12 @@ mod tests {
         let mut waiting = vec![&tree.root];
         let mut count = 0;
         while let Some(node) = waiting.pop() {
-            assert!(std::ptr::eq(node, &raw const tree.root) || node.value.is_some() || node.branches() > 1);
-            waiting.extend(node.literals.values().chain(node.any.as_deref()));
+            let branches = node.branches.as_ref().map_or(0, |branches| branches.len());
+            assert!(std::ptr::eq(node, &raw const tree.root) || node.value.is_some() || branches > 1);
+            assert!(node.branches.is_none() || branches > 0);
+            waiting.extend(
+                node.branches.iter().flat_map(|branches| branches.literals.values().chain(&branches.any)),
+            );
             count += 1;
         }
         count - 1
@@ -288,6 +332,11 @@ mod tests {
         assert_eq!(nodes(&tree), 0);
     }
 
+    #[test]
+    fn a_node_without_branches_is_small() {
+        assert_eq!(size_of::<Node<Box<()>>>(), 32);
+    }
+
     // ROB-01
     #[test]
     fn a_pattern_takes_one_or_two_nodes_however_long_it_is() {
@@ -307,7 +356,7 @@ mod tests {
         for level in 0..depth {
             let mut above = Node::new("");
             above.value = Some(level);
-            above.any = Some(Box::new(root));
+            above.branches.get_or_insert_default().any = Some(root);
             root = above;
         }
         let mut tree = WildcardTree { root };

@@ -89,7 +89,7 @@ impl MetaApi {
         query: &EventQuery,
     ) -> Result<History, Rejection> {
         let subscription = self.subscription(id)?;
-        let Some(number) = subscription.history else {
+        let Some(number) = subscription.history() else {
             let why = format!("no event history is configured for <{}>", subscription.uri);
             return Err(Rejection::new(error_uri::HISTORY_UNAVAILABLE).because(why));
         };

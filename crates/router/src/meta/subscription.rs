@@ -74,7 +74,7 @@ impl MetaApi {
         match session {
             Some(session) => {
                 let peer = self.session(session)?;
-                lock(&peer.holdings).subscriptions.values().for_each(|held| list(&held.subscription));
+                lock(&peer.holdings).subscriptions.iter().for_each(|held| list(&held.subscription));
             }
             None => self.realm.broker.for_each_subscription(|subscription| {
                 if self.may_see_uri(&subscription.uri) {
