@@ -498,12 +498,13 @@ impl Broker {
     }
 
     fn route(&self, topic: &str, turn: &mut Turn<'_>) -> Arc<Route> {
-        let generations = self.index.generations(topic);
         if let Some(route) = turn.worker.routes.find(self.realm, topic)
-            && route.generations == generations
+            && self.index.is_current(route.generations)
         {
             return Arc::clone(route);
         }
+        // Before the look, as the index wants it.
+        let generations = self.index.generations(topic);
         let (subscriptions, nodes) = self.index.matching(topic);
         turn.spend(nodes + subscriptions.len());
         let targets: Box<[Target]> = subscriptions.into_iter().map(Target::new).collect();

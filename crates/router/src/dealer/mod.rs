@@ -443,12 +443,13 @@ impl Dealer {
 
     /// Who answers calls of `procedure`: the best registration and its callees.
     fn route(&self, procedure: &str, turn: &mut Turn<'_>) -> Option<Target> {
-        let generations = self.index.generations(procedure);
         if let Some(route) = turn.worker.call_routes.find(self.realm, procedure)
-            && route.generations == generations
+            && self.index.is_current(route.generations)
         {
             return route.target.clone();
         }
+        // Before the look, as the index wants it.
+        let generations = self.index.generations(procedure);
         let target = self.best(procedure).map(|registration| {
             let callees = registration.callees.list();
             let may_reroute =

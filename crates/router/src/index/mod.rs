@@ -62,7 +62,12 @@ struct Patterns<T> {
 
 /// When something was looked up: the generation of its stripe and that of the patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Generations(u64, u64);
+pub(crate) struct Generations {
+    /// Of the URI that was looked up: it tells the stripe, so that nobody has to hash the URI again.
+    hash: u64,
+    stripe: u64,
+    patterns: u64,
+}
 
 impl<T> Default for Index<T> {
     fn default() -> Self {
@@ -153,8 +158,17 @@ impl<T: Located> Index<T> {
 
     /// The generations that something found at `uri` now would have.
     pub(crate) fn generations(&self, uri: &str) -> Generations {
-        let stripe = self.stripe(self.hash(uri)).generation.load(Ordering::Acquire);
-        Generations(stripe, self.pattern_generation.load(Ordering::Acquire))
+        self.generations_of(self.hash(uri))
+    }
+
+    /// Whether what was found with these generations would still be found.
+    pub(crate) fn is_current(&self, found: Generations) -> bool {
+        self.generations_of(found.hash) == found
+    }
+
+    fn generations_of(&self, hash: u64) -> Generations {
+        let stripe = self.stripe(hash).generation.load(Ordering::Acquire);
+        Generations { hash, stripe, patterns: self.pattern_generation.load(Ordering::Acquire) }
     }
 
     /// All entries that match `uri`: the exact one, the prefixes from short to long, the wildcards; and how many nodes
