@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use router::{ChannelType, Router, TransportDetails};
+use router::{Address, ChannelType, Router, TransportDetails};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -253,15 +253,14 @@ impl Accepting {
         let (channel_type, own, own_fd) = match incoming {
             Incoming::Tcp(stream, _) => {
                 let channel_type = if self.tls.is_some() { ChannelType::Tls } else { ChannelType::Tcp };
-                let own = stream.local_addr().ok().map(|address| PeerAddress::Tcp(address).to_string());
+                let own = stream.local_addr().ok().map(Address::from);
                 (channel_type, own, stream.as_raw_fd())
             }
             Incoming::Unix(stream) => {
-                (ChannelType::Unix, Some(self.socket.local_address().to_string()), stream.as_raw_fd())
+                (ChannelType::Unix, Some(self.socket.local_address().to_string().into()), stream.as_raw_fd())
             }
         };
-        let own = own.map(String::into_boxed_str);
-        TransportDetails { own, own_fd, ..transport_here(channel_type, &peer.to_string()) }
+        TransportDetails { own, own_fd, ..transport_here(channel_type, peer) }
     }
 
     fn spawn<S, F>(&mut self, handle: &Handle, stream: io::Result<S>, task: impl FnOnce(S) -> F)
