@@ -12,31 +12,36 @@ use router::Millis;
 const PAUSE_MAX: u8 = 10;
 
 /// See the module.
+/// Most senders are never slowed down, so it is small as long as they aren't.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
-    until: Option<Millis>,
-    pause_ms: u8,
+pub(super) struct Pace(Option<Box<Pause>>);
+
+#[derive(Debug, Default)]
+struct Pause {
+    until: Millis,
+    length_ms: u8,
 }
 
 impl Pace {
     /// Pauses after a batch that met a receiver which is nearly full.
     pub(super) fn slow_down(&mut self, now: Millis) {
-        self.pause_ms = (self.pause_ms * 2).clamp(1, PAUSE_MAX);
-        self.until = Some(now + Duration::from_millis(self.pause_ms.into()));
+        let pause = self.0.get_or_insert_default();
+        pause.length_ms = (pause.length_ms * 2).clamp(1, PAUSE_MAX);
+        pause.until = now + Duration::from_millis(pause.length_ms.into());
     }
 
     /// The last batch met no such receiver.
     pub(super) fn speed_up(&mut self) {
-        *self = Pace::default();
+        self.0 = None;
     }
 
     /// Whether the pause goes on.
     pub(super) fn holds(&self, now: Millis) -> bool {
-        self.until.is_some_and(|until| now < until)
+        self.until().is_some_and(|until| now < until)
     }
 
     pub(super) fn until(&self) -> Option<Millis> {
-        self.until
+        self.0.as_ref().map(|pause| pause.until)
     }
 }
 
