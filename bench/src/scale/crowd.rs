@@ -199,7 +199,7 @@ struct Member {
 
 impl Member {
     fn join(router: &Arc<Router>, number: usize) -> Result<Self> {
-        let transport = transport_here(ChannelType::Memory, &format!("process:{}", std::process::id()));
+        let transport = transport_here(ChannelType::Memory, format!("process:{}", std::process::id()));
         let identity = Identity {
             authid: format!("crowd-{number}").into(),
             authrole: ROLE.into(),

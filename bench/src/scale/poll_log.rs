@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use listeners::{PeerAddress, PollWatch};
+use listeners::PollWatch;
+use router::Address;
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -72,14 +73,14 @@ impl PollLog {
         }
     }
 
-    fn add(&self, peer: &PeerAddress, processor: Duration, wall: Duration) {
+    fn add(&self, peer: &Address, processor: Duration, wall: Duration) {
         let mut polls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         polls.add(peer.to_string(), processor, wall);
     }
 }
 
 impl PollWatch for PollLog {
-    fn around(&self, peer: &PeerAddress, poll: &mut dyn FnMut()) {
+    fn around(&self, peer: &Address, poll: &mut dyn FnMut()) {
         let (processor, wall) = (thread_time(), Instant::now());
         poll();
         let (wall, processor) = (wall.elapsed(), thread_time().saturating_sub(processor));
@@ -116,8 +117,8 @@ pub(super) fn thread_time() -> Duration {
 mod tests {
     use super::*;
 
-    fn peer(port: u16) -> PeerAddress {
-        PeerAddress::Tcp(([127, 0, 0, 1], port).into())
+    fn peer(port: u16) -> Address {
+        std::net::SocketAddr::from(([127, 0, 0, 1], port)).into()
     }
 
     #[test]

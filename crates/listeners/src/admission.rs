@@ -26,15 +26,15 @@ pub(crate) struct Admission {
 
 /// A connection that was counted, for as long as this lives.
 #[derive(Debug)]
-pub(crate) struct Admitted {
-    admission: Arc<Admission>,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Welcome(Option<IpAddr>),
-    TurnedAway,
+pub(crate) enum Admitted {
+    /// It is served.
+    Welcome {
+        admission: Arc<Admission>,
+        /// It was counted for this address, too, if there is a limit for each; boxed, since few listeners have one.
+        network: Option<Box<IpAddr>>,
+    },
+    /// It is one too many, to be told so.
+    TurnedAway { admission: Arc<Admission> },
 }
 
 impl Admission {
@@ -50,12 +50,12 @@ impl Admission {
 
     /// Counts a new connection; `None` if it isn't even worth an answer.
     pub(crate) fn admit(self: &Arc<Self>, peer: &PeerAddress) -> Option<Admitted> {
-        let kind = match self.enter(peer) {
-            Some(address) => Kind::Welcome(address),
-            None if try_count(&self.turned_away, TURNED_AWAY_MAX) => Kind::TurnedAway,
-            None => return None,
-        };
-        Some(Admitted { admission: Arc::clone(self), kind })
+        let admission = Arc::clone(self);
+        match self.enter(peer) {
+            Some(network) => Some(Admitted::Welcome { admission, network: network.map(Box::new) }),
+            None if try_count(&self.turned_away, TURNED_AWAY_MAX) => Some(Admitted::TurnedAway { admission }),
+            None => None,
+        }
     }
 
     fn enter(&self, peer: &PeerAddress) -> Option<Option<IpAddr>> {
@@ -75,18 +75,14 @@ impl Admission {
         Some(Some(network))
     }
 
-    fn leave(&self, kind: Kind) {
-        let Kind::Welcome(address) = kind else {
-            self.turned_away.fetch_sub(1, Ordering::Relaxed);
-            return;
-        };
+    fn leave(&self, network: Option<&IpAddr>) {
         self.connections.fetch_sub(1, Ordering::Relaxed);
-        let Some(network) = address else { return };
+        let Some(network) = network else { return };
         let mut addresses = self.addresses();
-        if let Some(count) = addresses.get_mut(&network) {
+        if let Some(count) = addresses.get_mut(network) {
             *count -= 1;
             if *count == 0 {
-                addresses.remove(&network);
+                addresses.remove(network);
             }
         }
     }
@@ -99,13 +95,18 @@ impl Admission {
 impl Admitted {
     /// Whether the connection is one too many, to be told so.
     pub(crate) fn is_turned_away(&self) -> bool {
-        self.kind == Kind::TurnedAway
+        matches!(self, Admitted::TurnedAway { .. })
     }
 }
 
 impl Drop for Admitted {
     fn drop(&mut self) {
-        self.admission.leave(self.kind);
+        match self {
+            Admitted::Welcome { admission, network } => admission.leave(network.as_deref()),
+            Admitted::TurnedAway { admission } => {
+                admission.turned_away.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -18,16 +18,16 @@ use crate::{Keepalive, clock};
 const SWEEP_MIN: Duration = Duration::from_millis(10);
 const SWEEP_MAX: Duration = Duration::from_secs(5);
 
-/// The connections of one runtime that are watched.
-#[derive(Debug, Default)]
+/// The connections of one runtime that are watched alike.
+#[derive(Debug)]
 pub(crate) struct Watch {
+    keepalive: Keepalive,
     pulses: Mutex<Slab<Watched>>,
 }
 
 #[derive(Debug)]
 struct Watched {
     pulse: Arc<Pulse>,
-    keepalive: Keepalive,
     /// When the present silence was answered with a ping.
     pinged_at: Option<Millis>,
 }
@@ -39,6 +39,9 @@ struct Pulse {
     signal: AtomicU8,
     /// The connection's task, whose waker never changes.
     waker: Waker,
+    watch: Arc<Watch>,
+    /// Where the watch has it.
+    slot: usize,
 }
 
 /// What the sweeper asks of a connection.
@@ -56,28 +59,31 @@ const SILENT: u8 = 2;
 
 /// A connection's end of the watch. Dropping it ends the watch.
 #[derive(Debug)]
-pub(crate) struct Heartbeat {
-    watch: Arc<Watch>,
-    slot: usize,
-    pulse: Arc<Pulse>,
-}
+pub(crate) struct Heartbeat(Arc<Pulse>);
 
 impl Watch {
+    pub(crate) fn new(keepalive: Keepalive) -> Arc<Self> {
+        Arc::new(Watch { keepalive, pulses: Mutex::default() })
+    }
+
     /// Watches a connection from now on.
-    pub(crate) fn enter(self: &Arc<Self>, keepalive: Keepalive, now: Millis, waker: &Waker) -> Heartbeat {
+    pub(crate) fn enter(self: &Arc<Self>, now: Millis, waker: &Waker) -> Heartbeat {
+        let mut pulses = self.pulses();
+        let place = pulses.vacant_entry();
         let pulse = Arc::new(Pulse {
             heard_at: AtomicU64::new(now.0),
             signal: AtomicU8::new(NO_SIGNAL),
             waker: waker.clone(),
+            watch: Arc::clone(self),
+            slot: place.key(),
         });
-        let watched = Watched { pulse: Arc::clone(&pulse), keepalive, pinged_at: None };
-        let slot = self.pulses().insert(watched);
-        Heartbeat { watch: Arc::clone(self), slot, pulse }
+        place.insert(Watched { pulse: Arc::clone(&pulse), pinged_at: None });
+        Heartbeat(pulse)
     }
 
     fn sweep(&self, now: Millis) {
         for (_, watched) in self.pulses().iter_mut() {
-            watched.look(now);
+            watched.look(self.keepalive, now);
         }
     }
 
@@ -87,13 +93,13 @@ impl Watch {
 }
 
 impl Watched {
-    fn look(&mut self, now: Millis) {
+    fn look(&mut self, keepalive: Keepalive, now: Millis) {
         let heard_at = Millis(self.pulse.heard_at.load(Ordering::Relaxed));
         if let Some(pinged_at) = self.pinged_at.filter(|pinged_at| heard_at < *pinged_at) {
-            if now >= pinged_at + self.keepalive.timeout {
+            if now >= pinged_at + keepalive.timeout {
                 self.pulse.leave(SILENT);
             }
-        } else if now >= heard_at + self.keepalive.interval {
+        } else if now >= heard_at + keepalive.interval {
             self.pinged_at = Some(now);
             self.pulse.leave(PING);
         } else {
@@ -112,15 +118,15 @@ impl Pulse {
 impl Heartbeat {
     /// The peer gave a sign of life.
     pub(crate) fn heard(&self, now: Millis) {
-        self.pulse.heard_at.store(now.0, Ordering::Relaxed);
+        self.0.heard_at.store(now.0, Ordering::Relaxed);
     }
 
     /// What the sweeper left, once.
     pub(crate) fn signal(&self) -> Option<Signal> {
-        if self.pulse.signal.load(Ordering::Relaxed) == NO_SIGNAL {
+        if self.0.signal.load(Ordering::Relaxed) == NO_SIGNAL {
             return None;
         }
-        match self.pulse.signal.swap(NO_SIGNAL, Ordering::Relaxed) {
+        match self.0.signal.swap(NO_SIGNAL, Ordering::Relaxed) {
             PING => Some(Signal::Ping),
             SILENT => Some(Signal::Silent),
             _ => None,
@@ -130,15 +136,14 @@ impl Heartbeat {
 
 impl Drop for Heartbeat {
     fn drop(&mut self) {
-        self.watch.pulses().try_remove(self.slot);
+        self.0.watch.pulses().try_remove(self.0.slot);
     }
 }
 
-/// Sweeps as often as the shortest of these needs, until nobody has the watch any more.
-pub(crate) async fn sweep(watch: Weak<Watch>, keepalives: Vec<Keepalive>) {
-    let shortest = keepalives.iter().flat_map(|keepalive| [keepalive.interval, keepalive.timeout]).min();
-    let Some(shortest) = shortest else { return };
-    let period = (shortest / 4).clamp(SWEEP_MIN, SWEEP_MAX);
+/// Sweeps as often as the watch needs, until nobody has it any more.
+pub(crate) async fn sweep(watch: Weak<Watch>) {
+    let Some(Keepalive { interval, timeout }) = watch.upgrade().map(|watch| watch.keepalive) else { return };
+    let period = (interval.min(timeout) / 4).clamp(SWEEP_MIN, SWEEP_MAX);
     loop {
         tokio::time::sleep(period).await;
         let Some(watch) = watch.upgrade() else { return };
@@ -168,9 +173,9 @@ mod tests {
     // WSK-14
     #[test]
     fn silence_brings_a_ping_and_then_the_end() {
-        let watch = Arc::new(Watch::default());
+        let watch = Watch::new(KEEPALIVE);
         let woken = Arc::new(Woken::default());
-        let heartbeat = watch.enter(KEEPALIVE, Millis(1000), &Arc::clone(&woken).into());
+        let heartbeat = watch.enter(Millis(1000), &Arc::clone(&woken).into());
         watch.sweep(Millis(1099));
         assert_eq!(heartbeat.signal(), None);
         watch.sweep(Millis(1100));
@@ -185,8 +190,8 @@ mod tests {
 
     #[test]
     fn any_sign_of_life_is_an_answer() {
-        let watch = Arc::new(Watch::default());
-        let heartbeat = watch.enter(KEEPALIVE, Millis(1000), Waker::noop());
+        let watch = Watch::new(KEEPALIVE);
+        let heartbeat = watch.enter(Millis(1000), Waker::noop());
         watch.sweep(Millis(1100));
         assert_eq!(heartbeat.signal(), Some(Signal::Ping));
         heartbeat.heard(Millis(1100));
@@ -200,10 +205,15 @@ mod tests {
 
     #[test]
     fn a_connection_that_ends_is_forgotten() {
-        let watch = Arc::new(Watch::default());
-        let heartbeat = watch.enter(KEEPALIVE, Millis(0), Waker::noop());
+        let watch = Watch::new(KEEPALIVE);
+        let heartbeat = watch.enter(Millis(0), Waker::noop());
         assert_eq!(watch.pulses().len(), 1);
         drop(heartbeat);
-        assert_eq!(watch.pulses().len(), 0);
+        assert_eq!((watch.pulses().len(), Arc::strong_count(&watch)), (0, 1));
+    }
+
+    #[test]
+    fn what_the_sweeper_keeps_of_a_connection_is_small() {
+        assert!(size_of::<Watched>() <= 24);
     }
 }

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::{fs, process};
 
-use router::{ChannelType, TransportDetails};
+use router::{Address, ChannelType, TransportDetails};
 
 /// A transport that this thread has made, and of which nothing more is known.
-pub fn transport_here(channel_type: ChannelType, peer: &str) -> TransportDetails {
+pub fn transport_here(channel_type: ChannelType, peer: impl Into<Address>) -> TransportDetails {
     TransportDetails {
         own_pid: process::id(),
         own_tid: thread_id(),

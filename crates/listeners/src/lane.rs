@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
-use crate::Keepalive;
+use crate::ListenerConfig;
 use crate::heartbeat::{Watch, sweep};
 
 /// One runtime and what this listener has in it.
@@ -17,8 +17,9 @@ use crate::heartbeat::{Watch, sweep};
 pub(crate) struct Lane {
     pub(crate) handle: Handle,
     connections: AtomicUsize,
-    /// The connections whose peers are asked for signs of life.
-    pub(crate) watch: Arc<Watch>,
+    /// The connections whose peers are asked for signs of life, by what they speak.
+    rawsocket: Option<Arc<Watch>>,
+    websocket: Option<Arc<Watch>>,
 }
 
 /// A connection's place in a lane, for as long as this lives.
@@ -28,13 +29,19 @@ pub(crate) struct Place {
 }
 
 impl Lane {
-    pub(crate) fn new(handle: &Handle) -> Arc<Self> {
-        Arc::new(Lane { handle: handle.clone(), connections: AtomicUsize::new(0), watch: Arc::default() })
+    pub(crate) fn new(handle: &Handle, config: &ListenerConfig) -> Arc<Self> {
+        Arc::new(Lane {
+            handle: handle.clone(),
+            connections: AtomicUsize::new(0),
+            rawsocket: config.rawsocket.as_ref().and_then(|rawsocket| rawsocket.keepalive).map(Watch::new),
+            websocket: config.websocket.as_ref().and_then(|websocket| websocket.keepalive).map(Watch::new),
+        })
     }
 
     /// Sweeps over the connections of this lane until it is gone.
-    pub(crate) fn start_sweeping(&self, keepalives: &[Keepalive]) -> AbortHandle {
-        self.handle.spawn(sweep(Arc::downgrade(&self.watch), keepalives.to_vec())).abort_handle()
+    pub(crate) fn start_sweeping(&self) -> impl Iterator<Item = AbortHandle> {
+        let watches = [&self.rawsocket, &self.websocket].into_iter().flatten();
+        watches.map(|watch| self.handle.spawn(sweep(Arc::downgrade(watch))).abort_handle())
     }
 }
 
@@ -50,8 +57,9 @@ impl Place {
         &self.lane.handle
     }
 
-    pub(crate) fn watch(&self) -> &Arc<Watch> {
-        &self.lane.watch
+    /// Who watches over connections of such a transport, if anybody.
+    pub(crate) fn watch(&self, is_websocket: bool) -> Option<&Arc<Watch>> {
+        if is_websocket { self.lane.websocket.as_ref() } else { self.lane.rawsocket.as_ref() }
     }
 }
 
@@ -69,7 +77,8 @@ mod tests {
     fn the_lane_with_the_fewest_connections_is_next() {
         let runtimes =
             [(); 2].map(|()| tokio::runtime::Builder::new_current_thread().build().expect("a runtime"));
-        let lanes = runtimes.each_ref().map(|runtime| Lane::new(runtime.handle()));
+        let lanes =
+            runtimes.each_ref().map(|runtime| Lane::new(runtime.handle(), &ListenerConfig::default()));
         let first = fewest(&lanes).expect("a lane");
         let second = fewest(&lanes).expect("a lane");
         assert!(!Arc::ptr_eq(&first.lane, &second.lane));

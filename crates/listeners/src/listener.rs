@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
 
-use router::{ChannelType, Router, TransportDetails};
+use router::{Address, ChannelType, Router, TransportDetails};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -23,7 +23,7 @@ use crate::newcomer::{Newcomer, Stream};
 use crate::opening::Context;
 use crate::socket::{Incoming, Socket, is_of_one_connection};
 use crate::tls::Tls;
-use crate::{Keepalive, ListenError, ListenerConfig, LocalAddress, PeerAddress, TlsReload};
+use crate::{ListenError, ListenerConfig, LocalAddress, PeerAddress, TlsReload};
 
 /// How long accepting pauses when the system has no room for another connection, at first and at most.
 const BACKOFF_MIN: Duration = Duration::from_millis(10);
@@ -75,8 +75,8 @@ impl Listener {
             socket,
             tls,
             admission: Admission::new(&config.limits),
+            lanes: runtimes.iter().map(|runtime| Lane::new(runtime, &config)).collect(),
             context: Context::new(config, router),
-            lanes: runtimes.iter().map(Lane::new).collect(),
         })
     }
 
@@ -100,7 +100,7 @@ impl Listener {
         info!("listening on {local_address}");
         let (stop, stopping) = watch::channel(());
         let drain_timeout = context.config.limits.drain_timeout;
-        let _sweepers = start_sweepers(&context.config, &lanes);
+        let _sweepers = Sweepers(lanes.iter().flat_map(|lane| lane.start_sweeping()).collect());
         let mut accepting = Accepting {
             socket,
             tls,
@@ -148,16 +148,6 @@ impl Drop for Sweepers {
             sweeper.abort();
         }
     }
-}
-
-fn start_sweepers(config: &ListenerConfig, lanes: &[Arc<Lane>]) -> Sweepers {
-    let rawsocket = config.rawsocket.as_ref().and_then(|rawsocket| rawsocket.keepalive);
-    let websocket = config.websocket.as_ref().and_then(|websocket| websocket.keepalive);
-    let keepalives: Vec<Keepalive> = [rawsocket, websocket].into_iter().flatten().collect();
-    if keepalives.is_empty() {
-        return Sweepers(Vec::new());
-    }
-    Sweepers(lanes.iter().map(|lane| lane.start_sweeping(&keepalives)).collect())
 }
 
 /// A listener at work.
@@ -253,15 +243,14 @@ impl Accepting {
         let (channel_type, own, own_fd) = match incoming {
             Incoming::Tcp(stream, _) => {
                 let channel_type = if self.tls.is_some() { ChannelType::Tls } else { ChannelType::Tcp };
-                let own = stream.local_addr().ok().map(|address| PeerAddress::Tcp(address).to_string());
+                let own = stream.local_addr().ok().map(Address::from);
                 (channel_type, own, stream.as_raw_fd())
             }
             Incoming::Unix(stream) => {
-                (ChannelType::Unix, Some(self.socket.local_address().to_string()), stream.as_raw_fd())
+                (ChannelType::Unix, Some(self.socket.local_address().to_string().into()), stream.as_raw_fd())
             }
         };
-        let own = own.map(String::into_boxed_str);
-        TransportDetails { own, own_fd, ..transport_here(channel_type, &peer.to_string()) }
+        TransportDetails { own, own_fd, ..transport_here(channel_type, peer) }
     }
 
     fn spawn<S, F>(&mut self, handle: &Handle, stream: io::Result<S>, task: impl FnOnce(S) -> F)

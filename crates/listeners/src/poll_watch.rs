@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::PeerAddress;
+use router::Address;
 
 /// Is there at each poll of each open connection of a listener, see [`crate::ListenerConfig::poll_watch`].
 ///
@@ -10,5 +10,5 @@ use crate::PeerAddress;
 pub trait PollWatch: fmt::Debug + Send + Sync {
     /// Calls `poll` once, on this thread: the connection with `peer` does what there is to do. Runs on the connection's
     /// thread, so what it does besides is time that others wait.
-    fn around(&self, peer: &PeerAddress, poll: &mut dyn FnMut());
+    fn around(&self, peer: &Address, poll: &mut dyn FnMut());
 }

@@ -5,18 +5,21 @@ use std::sync::Arc;
 use wamp::error_uri;
 
 use crate::decision::{Authenticator, HelloRequest, Step, Ticket};
-use crate::identity::Identity;
+use crate::identity::{Authextra, Identity};
 
 /// Lets anyone in who offers `anonymous`, or offers nothing, under one role (SES-24).
 #[derive(Debug, Clone)]
 pub struct Anonymous {
     role: Arc<str>,
+    // Shared by all sessions.
+    method: Arc<str>,
+    provider: Arc<str>,
 }
 
 impl Anonymous {
     /// Everybody gets this authrole.
     pub fn new(role: &str) -> Self {
-        Anonymous { role: role.into() }
+        Anonymous { role: role.into(), method: "anonymous".into(), provider: "static".into() }
     }
 }
 
@@ -39,9 +42,9 @@ impl Authenticator for Anonymous {
         Step::Accept(Identity {
             authid: serial(request.random).into(),
             authrole: Arc::clone(&self.role),
-            authmethod: "anonymous".into(),
-            authprovider: "static".into(),
-            authextra: request.details.authextra.clone().map(Box::new),
+            authmethod: Arc::clone(&self.method),
+            authprovider: Arc::clone(&self.provider),
+            authextra: request.details.authextra.as_ref().map(Authextra::new),
         })
     }
 }

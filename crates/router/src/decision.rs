@@ -210,11 +210,19 @@ pub(crate) struct Waiting {
     inner: Mutex<(Option<Resolution>, Option<Waker>)>,
 }
 
-/// An answer on its way to the session that asked.
+/// An answer on its way to the connection that asked.
 #[derive(Debug)]
 pub(crate) struct Resolution {
     pub(crate) number: u64,
     pub(crate) outcome: Outcome,
+}
+
+/// An authorizer's answer on its way to the session that asked. There is room for one in every mailbox, so it is small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ruling {
+    pub(crate) number: u64,
+    /// `None`: it could not be found out.
+    pub(crate) decision: Option<Decision>,
 }
 
 impl Ticket {
@@ -236,14 +244,19 @@ impl Ticket {
         if std::mem::replace(&mut self.used, true) {
             return;
         }
-        let resolution = Resolution { number: self.number, outcome };
+        let number = self.number;
         match &self.asker {
             Asker::Session(peer) => {
+                let decision = match outcome {
+                    Outcome::Authorized(decision) => decision,
+                    // Whatever this was meant to answer, it allows nothing.
+                    Outcome::Authenticated(_) => None,
+                };
                 if let Some(peer) = peer.upgrade() {
-                    peer.leave_resolution(resolution);
+                    peer.leave_ruling(Ruling { number, decision });
                 }
             }
-            Asker::Connection(waiting) => waiting.leave(resolution),
+            Asker::Connection(waiting) => waiting.leave(Resolution { number, outcome }),
         }
     }
 }

@@ -13,7 +13,7 @@ use wamp::value::Dict;
 use wamp::{SessionId, Value};
 
 use crate::identity::{
-    ChannelType, Format, HttpDetails, HttpHeaders, Identity, TlsDetails, TransportDetails,
+    Address, Authextra, ChannelType, Format, HttpDetails, HttpHeaders, Identity, TlsDetails, TransportDetails,
 };
 use crate::peer::Peer;
 
@@ -36,7 +36,7 @@ fn details(
     transport: &TransportDetails,
     show_secrets: bool,
 ) -> Dict {
-    let authextra = identity.authextra.as_deref().filter(|extra| !extra.is_null());
+    let authextra = identity.authextra.as_ref().map(Authextra::to_value).filter(|extra| !extra.is_null());
     Dict::from([
         ("realm", Value::from(realm)),
         ("session", session.value().into()),
@@ -44,7 +44,7 @@ fn details(
         ("authrole", (&*identity.authrole).into()),
         ("authmethod", (&*identity.authmethod).into()),
         ("authprovider", (&*identity.authprovider).into()),
-        ("authextra", authextra.cloned().unwrap_or_else(|| Dict::new().into())),
+        ("authextra", authextra.unwrap_or_else(|| Dict::new().into())),
         ("serializer", format.serializer.name().into()),
         ("transport", transport_details(format, transport, show_secrets).into()),
         ("resumed", false.into()),
@@ -63,8 +63,8 @@ fn transport_details(format: Format, transport: &TransportDetails, show_secrets:
         ("channel_type", Value::from(channel_type(transport.channel_type))),
         ("channel_framing", channel_framing(format.framing).into()),
         ("channel_serializer", format.serializer.name().into()),
-        ("own", transport.own.as_deref().into()),
-        ("peer", (&*transport.peer).into()),
+        ("own", transport.own.as_ref().map(Address::to_string).into()),
+        ("peer", transport.peer.to_string().into()),
         ("is_server", true.into()),
         ("own_pid", transport.own_pid.into()),
         ("own_tid", transport.own_tid.into()),
@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn the_extra_of_the_authentication_is_shown() {
         let extra = Value::Map(Dict::from([("team", Value::from("red"))]));
-        let identity = Identity { authextra: Some(Box::new(extra.clone())), ..Identity::trusted("a") };
+        let identity = Identity { authextra: Some(Authextra::new(&extra)), ..Identity::trusted("a") };
         let details = details("r", SessionId::new(1).expect("an id"), &identity, RAW, &tcp(), false);
         assert_eq!(details.get("authextra"), Some(&extra));
     }

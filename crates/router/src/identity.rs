@@ -1,6 +1,7 @@
 //! Who a session is, and what its transport looks like.
 
 use std::fmt;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use transport::Framing;
@@ -23,7 +24,7 @@ pub struct Identity {
     /// Who vouches for it: `static`, `dynamic`, ...
     pub authprovider: Arc<str>,
     /// More from the authentication, told to the client in WELCOME.
-    pub authextra: Option<Box<Value>>,
+    pub authextra: Option<Authextra>,
 }
 
 impl Identity {
@@ -41,6 +42,38 @@ impl Identity {
             authprovider: "internal".into(),
             authextra: None,
         }
+    }
+}
+
+/// What an authentication told beyond a session's identity, or an anonymous client of itself. It stays as long as the
+/// session and is hardly ever looked at, so it is kept as bytes: a third of the size of a tree.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Authextra(Box<[u8]>);
+
+impl Authextra {
+    /// How it is kept: in a serialization that has all that a [`Value`] may be.
+    const SERIALIZER: Serializer = Serializer::MsgPack;
+
+    /// Keeps a value.
+    pub fn new(value: &Value) -> Self {
+        Authextra(value.to_vec(Self::SERIALIZER).into_boxed_slice())
+    }
+
+    /// The value; null for one that is nested more deeply than messages can be.
+    pub fn to_value(&self) -> Value {
+        Value::decode(Self::SERIALIZER, &self.0).unwrap_or_default()
+    }
+}
+
+impl From<Value> for Authextra {
+    fn from(value: Value) -> Self {
+        Authextra::new(&value)
+    }
+}
+
+impl fmt::Debug for Authextra {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Authextra").field(&self.to_value()).finish()
     }
 }
 
@@ -73,16 +106,66 @@ pub enum ChannelType {
     Memory,
 }
 
+/// One end of a transport: `tcp4:IP:PORT`, `tcp6:IP:PORT`, `unix`, `unix:PATH` or `process:PID`.
+///
+/// Nearly all are of IPv4, of which the text is only made where it is looked at.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Address(Kind);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Kind {
+    Tcp4(SocketAddrV4),
+    Text(Box<str>),
+}
+
+impl From<SocketAddr> for Address {
+    /// An end of a TCP connection. An IPv4 address in an IPv6 one counts as what it is.
+    fn from(address: SocketAddr) -> Self {
+        let port = address.port();
+        Address(match address.ip().to_canonical() {
+            IpAddr::V4(ip) => Kind::Tcp4(SocketAddrV4::new(ip, port)),
+            IpAddr::V6(ip) => Kind::Text(format!("tcp6:{ip}:{port}").into()),
+        })
+    }
+}
+
+impl From<&str> for Address {
+    fn from(text: &str) -> Self {
+        Address(Kind::Text(text.into()))
+    }
+}
+
+impl From<String> for Address {
+    fn from(text: String) -> Self {
+        Address(Kind::Text(text.into()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Kind::Tcp4(address) => write!(f, "tcp4:{address}"),
+            Kind::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
 /// What is known of a session's transport. It stays as long as the session, so it is small: what most sessions don't
 /// have is behind a pointer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransportDetails {
     /// What carries the bytes.
     pub channel_type: ChannelType,
-    /// The other end: `tcp4:IP:PORT`, `tcp6:IP:PORT`, `unix`, `unix:PATH` or `process:PID`.
-    pub peer: Box<str>,
-    /// This end, in the same form.
-    pub own: Option<Box<str>>,
+    /// The other end.
+    pub peer: Address,
+    /// This end.
+    pub own: Option<Address>,
     /// The process of this end; 0 where that isn't known.
     pub own_pid: u32,
     /// The thread of this end that accepted the transport, by the number that the system gave it; 0 where that isn't known.
@@ -97,7 +180,7 @@ pub struct TransportDetails {
 
 impl TransportDetails {
     /// A transport of which nothing more is known.
-    pub fn new(channel_type: ChannelType, peer: &str) -> Self {
+    pub fn new(channel_type: ChannelType, peer: impl Into<Address>) -> Self {
         TransportDetails {
             channel_type,
             peer: peer.into(),
@@ -254,6 +337,28 @@ mod tests {
 
     #[test]
     fn what_is_known_of_a_plain_transport_is_small() {
-        assert!(size_of::<TransportDetails>() <= 64);
+        assert!(size_of::<TransportDetails>() <= 72);
+    }
+
+    #[test]
+    fn addresses_read_as_in_session_details() {
+        assert_eq!(size_of::<Address>(), size_of::<Box<str>>());
+        let peer =
+            |address: &str| Address::from(address.parse::<SocketAddr>().expect("an address")).to_string();
+        assert_eq!(peer("127.0.0.1:80"), "tcp4:127.0.0.1:80");
+        assert_eq!(peer("[::1]:80"), "tcp6:::1:80");
+        assert_eq!(peer("[::ffff:127.0.0.1]:80"), "tcp4:127.0.0.1:80");
+        assert_eq!(Address::from("unix:/run/x").to_string(), "unix:/run/x");
+    }
+
+    #[test]
+    fn what_was_told_beside_an_identity_comes_back_as_it_was() {
+        let list =
+            vec![Value::Null, true.into(), 7.into(), (-7).into(), 0.5.into(), Value::Bytes(vec![0, 255])];
+        let told =
+            Value::from(Dict::from([("z", Value::List(list)), ("a", "text".into()), ("", u64::MAX.into())]));
+        let kept = Authextra::new(&told);
+        assert_eq!(kept.to_value().to_string(), told.to_string());
+        assert_eq!((kept.to_value(), format!("{kept:?}").contains("text")), (told, true));
     }
 }

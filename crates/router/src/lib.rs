@@ -57,8 +57,8 @@ pub use config::{Limits, RealmConfig, RouterConfig};
 pub use dealer::Registration;
 pub use edges::Edges;
 pub use identity::{
-    ChannelType, Format, HttpDetails, HttpHeaders, Identity, PeerCertificate, TRUSTED, TlsDetails,
-    TransportDetails,
+    Address, Authextra, ChannelType, Format, HttpDetails, HttpHeaders, Identity, PeerCertificate, TRUSTED,
+    TlsDetails, TransportDetails,
 };
 pub use link::{Flow, Link};
 pub use outbox::Output;

@@ -23,13 +23,12 @@ use wamp::role::{ClientRoles, Features, RouterRoles};
 use wamp::uri::UriCheck;
 use wamp::{Payload, SessionId, error_uri};
 
-use crate::authenticate::Anonymous;
 use crate::authorize::Role;
 use crate::decision::{
-    Answers, Asker, Authenticator, Decided, Exchange, HelloRequest, Outcome, Resolution, Step, Ticket,
-    Waiting,
+    Answers, Asker, Authenticator, Decided, Exchange, HelloRequest, Outcome, Resolution, Ruling, Step,
+    Ticket, Waiting,
 };
-use crate::identity::{Format, Identity, TransportDetails};
+use crate::identity::{Authextra, Format, Identity, TransportDetails};
 use crate::outbox::{Outbox, Output};
 use crate::peer::{Ending, Peer};
 use crate::realm::Realm;
@@ -81,8 +80,8 @@ pub struct Link {
     transport: Arc<TransportDetails>,
     authenticator: Arc<dyn Authenticator>,
     state: State,
-    /// What is queued while there is no session.
-    outbox: Outbox,
+    /// What is queued while there is no session; an open one has an outbox in its mailbox.
+    outbox: Option<Box<Outbox>>,
     /// When the handshake must be done, or GOODBYE answered.
     deadline: Option<Millis>,
     /// Input that waits for a decision.
@@ -152,9 +151,9 @@ impl Link {
             // several times as long.
             message_bytes_max: message_bytes_max.min(router.limits.message_bytes_max),
             transport: Arc::new(transport),
-            authenticator: Arc::new(Anonymous::default()),
+            authenticator: Arc::clone(&router.anonymous),
             state: State::Establishing,
-            outbox: Outbox::default(),
+            outbox: None,
             deadline: Some(now + router.limits.handshake_timeout),
             deferred: None,
             waker: None,
@@ -183,6 +182,11 @@ impl Link {
             State::Established(session) => Some(&session.peer),
             _ => None,
         }
+    }
+
+    /// What is known of the transport.
+    pub fn transport(&self) -> &TransportDetails {
+        &self.transport
     }
 
     /// How messages are encoded and framed here.
@@ -233,7 +237,11 @@ impl Link {
                     drop(mailbox);
                     return self.follow_ending(turn);
                 }
-                mailbox.resolution.take()
+                let ruling = mailbox.ruling.take();
+                ruling.map(|Ruling { number, decision }| Resolution {
+                    number,
+                    outcome: Outcome::Authorized(decision),
+                })
             }
             State::Authenticating(joining) => joining.waiting.take(Some(waker)),
             State::Establishing | State::Leaving | State::Closed => return Flow::Continue,
@@ -251,6 +259,11 @@ impl Link {
             Some(Ending::SlowConsumer { queued }) => self.cut_off(queued, turn),
             Some(Ending::Closed) | None => Flow::Continue,
         }
+    }
+
+    /// Bytes that are queued while there is no session.
+    fn queued(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.queued())
     }
 
     /// When [`Link::handle_timeout`] wants to be called.
@@ -296,7 +309,7 @@ impl Link {
         let has_room = match self.peer() {
             Some(peer) => peer.mailbox().queued() <= peer.limits.outbox_bytes_soft / 2,
             // Nobody needs much said to them before HELLO or after GOODBYE.
-            None => self.outbox.queued() <= DEFERRED_BYTES_MAX,
+            None => self.queued() <= DEFERRED_BYTES_MAX,
         };
         has_room && self.deferred.as_ref().is_none_or(|deferred| deferred.bytes <= DEFERRED_BYTES_MAX)
     }
@@ -306,7 +319,7 @@ impl Link {
         let framing = self.format.framing;
         match &self.state {
             State::Established(session) => session.peer.mailbox().take_output(framing, output),
-            _ => self.outbox.take(framing, output),
+            _ => self.outbox.as_mut().is_some_and(|outbox| outbox.take(framing, output)),
         }
     }
 
@@ -314,7 +327,11 @@ impl Link {
     pub fn sent(&mut self, bytes: usize) {
         match &self.state {
             State::Established(session) => session.peer.mailbox().sent(bytes, self.now),
-            _ => self.outbox.sent(bytes),
+            _ => {
+                if let Some(outbox) = &mut self.outbox {
+                    outbox.sent(bytes);
+                }
+            }
         }
     }
 
@@ -323,7 +340,7 @@ impl Link {
         let framing = self.format.framing;
         match &self.state {
             State::Established(session) => session.peer.mailbox().push_raw(framing, frame),
-            _ => self.outbox.push_raw(framing, frame),
+            _ => self.outbox.get_or_insert_default().push_raw(framing, frame),
         }
     }
 
@@ -493,10 +510,10 @@ impl Link {
             authrole: Some(Cow::Borrowed(&identity.authrole)),
             authmethod: Some(Cow::Borrowed(&identity.authmethod)),
             authprovider: Some(Cow::Borrowed(&identity.authprovider)),
-            authextra: identity.authextra.as_deref().cloned(),
+            authextra: identity.authextra.as_ref().map(Authextra::to_value),
         };
         // WELCOME is in the outbox before anybody else can reach it (SES-22).
-        let mut outbox = std::mem::take(&mut self.outbox);
+        let mut outbox = self.outbox.take().map(|outbox| *outbox).unwrap_or_default();
         let serializer = self.format.serializer;
         let mut welcome = Welcome { session: id, details };
         let (framing, bytes_max) = (self.format.framing, self.message_bytes_max);
@@ -519,7 +536,6 @@ impl Link {
             Peer::new(id, identity, roles, format, self.message_bytes_max, limits, transport, outbox, waker);
         let peer = Arc::new(peer);
         if let Err(not_added) = realm.add(&peer, turn) {
-            self.outbox = Outbox::default();
             return match not_added {
                 NotAdded::Full => {
                     tracing::warn!(
@@ -576,7 +592,7 @@ impl Link {
         tracing::warn!(session = self.session_id().map(SessionId::value), peer = %self.transport.peer, queued,
             "session cut off: it does not read what it is sent");
         self.disconnected(turn);
-        self.outbox = Outbox::default();
+        self.outbox = None;
         Flow::Close { code: 1008, reason: "too much unread" }
     }
 
@@ -609,9 +625,10 @@ impl Link {
     fn send<'m>(&mut self, message: impl Into<Message<'m>>) {
         let message = message.into();
         let serializer = self.format.serializer;
-        let sent = self
-            .outbox
-            .append(self.format.framing, self.message_bytes_max, |out| message.encode(serializer, out));
+        let sent =
+            self.outbox
+                .get_or_insert_default()
+                .append(self.format.framing, self.message_bytes_max, |out| message.encode(serializer, out));
         if sent.is_err() {
             tracing::debug!(peer = %self.transport.peer, "{} is longer than the peer accepts", message.message_type());
         }
@@ -621,7 +638,7 @@ impl Link {
     fn dispose(&mut self, turn: &mut Turn<'_>) {
         self.deferred = None;
         if let State::Established(session) = std::mem::replace(&mut self.state, State::Closed) {
-            self.outbox = session.peer.mailbox().close();
+            self.outbox = Some(Box::new(session.peer.mailbox().close()));
             let events_dropped = session.peer.events_dropped();
             if events_dropped > 0 {
                 tracing::warn!(

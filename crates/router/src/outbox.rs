@@ -248,7 +248,6 @@ pub struct Output {
     /// The chunk that is being written. Nearly always it is the only one, and then nothing is allocated for the others.
     first: Option<Chunk>,
     behind: Option<Box<Queue>>,
-    len: usize,
 }
 
 /// Chunks that wait for the first. Boxed: nearly every connection has none.
@@ -287,12 +286,12 @@ impl Output {
 
     /// Whether all is written.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.first.is_none()
     }
 
     /// Bytes to write.
     pub fn len(&self) -> usize {
-        self.len
+        self.chunks().map(|chunk| chunk.bytes().len()).sum()
     }
 
     /// Fills `slices` with what comes first; returns how many were filled.
@@ -303,8 +302,7 @@ impl Output {
     /// The same with no more than `bytes_max` in all of them together.
     pub fn io_slices_within<'a>(&'a self, slices: &mut [IoSlice<'a>], mut bytes_max: usize) -> usize {
         let mut filled = 0;
-        let behind = self.behind.iter().flat_map(|queue| &queue.0);
-        for (slot, chunk) in slices.iter_mut().zip(self.first.iter().chain(behind)) {
+        for (slot, chunk) in slices.iter_mut().zip(self.chunks()) {
             if bytes_max == 0 {
                 break;
             }
@@ -319,7 +317,6 @@ impl Output {
 
     /// `bytes` were written.
     pub fn advance(&mut self, bytes: usize) {
-        self.len = self.len.saturating_sub(bytes);
         let mut left = bytes;
         while let Some(first) = &mut self.first {
             let length = first.bytes().len();
@@ -337,8 +334,12 @@ impl Output {
         self.behind = None;
     }
 
+    fn chunks(&self) -> impl Iterator<Item = &Chunk> {
+        self.first.iter().chain(self.behind.iter().flat_map(|queue| &queue.0))
+    }
+
+    /// The chunk has something in it.
     fn append(&mut self, chunk: Chunk) {
-        self.len += chunk.bytes().len();
         match &self.first {
             None => self.first = Some(chunk),
             Some(_) => self.behind.get_or_insert_default().0.push_back(chunk),
@@ -394,12 +395,11 @@ mod tests {
         let mut output = Output::new();
         outbox.take(RAW, &mut output);
         let owned = |output: &Output| {
-            let behind = output.behind.iter().flat_map(|queue| &queue.0);
             let capacity = |chunk: &Chunk| match chunk {
                 Chunk::Owned(buffer, _) => buffer.capacity(),
                 Chunk::Shared(bytes) => bytes.len(),
             };
-            output.first.iter().chain(behind).map(capacity).sum::<usize>()
+            output.chunks().map(capacity).sum::<usize>()
         };
         assert_eq!(output.len(), 1_000_000);
         assert!(owned(&output) < 1_500_000, "{}", owned(&output));

@@ -21,7 +21,7 @@ use wamp::{RegistrationId, SessionId};
 use crate::broker::Held;
 use crate::config::{Limits, SlowConsumer};
 use crate::dealer::{Callee, Calls, Invocations};
-use crate::decision::Resolution;
+use crate::decision::Ruling;
 use crate::identity::{Format, Identity, Origin, TransportDetails};
 use crate::lock::lock;
 use crate::meta::Testaments;
@@ -75,15 +75,17 @@ pub(crate) struct Mailbox {
     waker: Option<Waker>,
     /// Something was left here since the owner last looked, and the owner is or will be woken for it.
     dirty: bool,
-    /// Set by whoever ends the session; nothing is accepted from then on but what the owner itself appends.
-    ending: Option<Ending>,
+    /// Set by whoever ends the session; nothing is accepted from then on but what the owner itself appends. Boxed: most
+    /// sessions are in no hurry to end.
+    ending: Option<Box<Ending>>,
     /// The end is not to be told of by testaments and meta events of sessions (MSE-13).
     ends_quietly: bool,
     /// When the peer last took bytes.
     drained_at: Millis,
     /// Events dropped because of [`SlowConsumer::Drop`] or of the peer's message limit.
     events_dropped: u64,
-    pub(crate) resolution: Option<Resolution>,
+    /// What an authorizer answered.
+    pub(crate) ruling: Option<Ruling>,
     pub(crate) calls: Calls,
     pub(crate) invocations: Invocations,
 }
@@ -231,7 +233,7 @@ impl Peer {
             return false;
         }
         mailbox.ends_quietly = matches!(ending, Ending::Goodbye { quietly: true, .. });
-        mailbox.ending = Some(ending);
+        mailbox.ending = Some(Box::new(ending));
         self.is_ending.store(true, Ordering::Release);
         let waker = mailbox.waker.clone();
         drop(mailbox);
@@ -246,14 +248,14 @@ impl Peer {
         self.is_ending.load(Ordering::Acquire)
     }
 
-    /// Leaves the outcome that a session waits for, and wakes it.
-    pub(crate) fn leave_resolution(&self, resolution: Resolution) {
+    /// Leaves the decision that a session waits for, and wakes it.
+    pub(crate) fn leave_ruling(&self, ruling: Ruling) {
         let mut mailbox = self.mailbox();
         // An answer that comes too late must not take the place of a newer one.
-        if mailbox.resolution.as_ref().is_some_and(|newer| newer.number > resolution.number) {
+        if mailbox.ruling.is_some_and(|newer| newer.number > ruling.number) {
             return;
         }
-        mailbox.resolution = Some(resolution);
+        mailbox.ruling = Some(ruling);
         let waker = mailbox.waker.clone();
         drop(mailbox);
         if let Some(waker) = waker {
@@ -283,7 +285,7 @@ impl Mailbox {
     }
 
     pub(crate) fn ending(&self) -> Option<&Ending> {
-        self.ending.as_ref()
+        self.ending.as_deref()
     }
 
     pub(crate) fn ends_quietly(&self) -> bool {
@@ -292,7 +294,7 @@ impl Mailbox {
 
     /// Refuses everything from now on; the outbox goes back to the connection.
     pub(crate) fn close(&mut self) -> Outbox {
-        self.ending = Some(Ending::Closed);
+        self.ending = Some(Box::new(Ending::Closed));
         std::mem::take(&mut self.outbox)
     }
 
@@ -400,7 +402,7 @@ impl Mailbox {
     /// Ends the session of a peer that doesn't read. Its task may well wait for nothing but the socket, having been told of
     /// what is queued long ago, so it is woken in any case.
     fn cut_off(&mut self, peer: &Arc<Peer>, turn: &mut Turn<'_>) {
-        self.ending = Some(Ending::SlowConsumer { queued: self.outbox.queued() });
+        self.ending = Some(Box::new(Ending::SlowConsumer { queued: self.outbox.queued() }));
         peer.is_ending.store(true, Ordering::Release);
         self.dirty = true;
         turn.touch(peer);
@@ -430,5 +432,16 @@ impl Active {
 
     pub(crate) fn set(&self, _held: &mut Mailbox, active: bool) {
         self.0.store(active, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_session_is_small() {
+        let (peer, mailbox) = (size_of::<Peer>(), size_of::<Mailbox>());
+        assert!(peer <= 448 && mailbox <= 168, "{peer} {mailbox}");
     }
 }

@@ -8,7 +8,9 @@ use wamp::role::Features;
 use wamp::uri::UriCheck;
 use wamp::{SessionId, error_uri};
 
+use crate::authenticate::Anonymous;
 use crate::config::{HistoryConfig, Limits, RealmConfig, RouterConfig};
+use crate::decision::Authenticator;
 use crate::edges::Edges;
 use crate::identity::TRUSTED;
 use crate::lock::{read, write};
@@ -21,6 +23,8 @@ pub struct Router {
     pub(crate) agent: Option<String>,
     id_key: [u8; 16],
     edges: Edges,
+    /// For connections that nobody else authenticates.
+    pub(crate) anonymous: Arc<dyn Authenticator>,
     realms: RwLock<HashMap<String, Arc<Realm>>>,
     is_closing: AtomicBool,
 }
@@ -117,6 +121,7 @@ impl Router {
             // The same ids for the same subscriptions, after a restart too.
             id_key: *b"cloverleaf.ids.1",
             edges,
+            anonymous: Arc::new(Anonymous::default()),
             realms: RwLock::default(),
             is_closing: AtomicBool::new(false),
         };

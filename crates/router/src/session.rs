@@ -4,7 +4,7 @@
 //! one order: id, URI, reserved names, options, authorization, and then handed to broker or dealer.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -38,14 +38,27 @@ pub(crate) struct Session {
     last_request: u64,
     /// All request ids so far were one more than the one before, as the specification wants and old clients don't do.
     is_sequential: bool,
-    /// The last requests that were progressive invocations, of which more parts may be on their way when they have ended.
-    transfers: VecDeque<RequestId>,
+    /// There once it has made a progressive invocation.
+    transfers: Option<Box<Transfers>>,
     /// The number of the last question asked of somebody else.
     tickets: Cell<u64>,
     /// A limit was reached, and the log says so.
     has_reported_limit: Cell<bool>,
-    /// Held by each call of a meta procedure that waits for another thread, so that they can be counted.
-    waiting: Arc<()>,
+    /// Held by each call of a meta procedure that waits for another thread, so that they can be counted; made by the first.
+    waiting: OnceCell<Arc<()>>,
+}
+
+/// The last requests that were progressive invocations, of which more parts may be on their way when they have ended.
+#[derive(Debug, Default)]
+struct Transfers(VecDeque<RequestId>);
+
+impl Transfers {
+    fn push(&mut self, request: RequestId) {
+        if self.0.len() == TRANSFERS_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(request);
+    }
 }
 
 /// What a message comes to, besides what lies in mailboxes.
@@ -103,10 +116,10 @@ impl Session {
             role,
             last_request: 0,
             is_sequential: true,
-            transfers: VecDeque::new(),
+            transfers: None,
             tickets: Cell::new(0),
             has_reported_limit: Cell::new(false),
-            waiting: Arc::new(()),
+            waiting: OnceCell::new(),
         }
     }
 
@@ -337,16 +350,13 @@ impl Session {
             if self.peer.mailbox().calls.contains(call.request) {
                 return Err(Violation::CallPending(call.request).into());
             }
-            if self.transfers.contains(&call.request) {
+            if self.transfers.as_ref().is_some_and(|transfers| transfers.0.contains(&call.request)) {
                 // The rest of a transfer that has ended: it was on its way already (PCI-11, PCI-15).
                 return Ok(());
             }
             self.check_request(call.request, MessageType::Call)?;
             if call.options.progress {
-                if self.transfers.len() == TRANSFERS_MAX {
-                    self.transfers.pop_front();
-                }
-                self.transfers.push_back(call.request);
+                self.transfers.get_or_insert_default().push(call.request);
             }
         }
         self.check_uri(&call.procedure)?;
@@ -391,11 +401,12 @@ impl Session {
             None => Decision::default(),
         };
         let background = self.realm.background_for(procedure);
-        if background.is_some() && Arc::strong_count(&self.waiting) > WAITING_MAX {
+        let waiting = self.waiting.get_or_init(Arc::default);
+        if background.is_some() && Arc::strong_count(waiting) > WAITING_MAX {
             let what = "calls of this session that wait for the router's threads";
             return Err(Rejection::limit(what, WAITING_MAX).into());
         }
-        let waiting = Arc::clone(&self.waiting);
+        let waiting = Arc::clone(waiting);
         let begun = self.realm.dealer.begin_service(&self.peer, call, terms, turn)?;
         let (realm, call, api) = (Arc::clone(&self.realm), Arc::clone(&begun), api.answering(&begun));
         let serve = move |turn: &mut Turn<'_>| {

@@ -128,7 +128,7 @@ pub(super) struct Seat {
 impl Seat {
     /// Joins and takes its part. What is answered to that is taken out.
     pub(super) fn join(router: &Arc<Router>, part: Part) -> Result<Self> {
-        let transport = transport_here(ChannelType::Memory, &format!("process:{}", std::process::id()));
+        let transport = transport_here(ChannelType::Memory, format!("process:{}", std::process::id()));
         let link = Link::new(router, FORMAT, usize::MAX, transport, clock::now());
         let mut seat = Seat { link, output: Output::new(), part, request: 0 };
         let details = HelloDetails { roles: ClientRoles::complete(), ..HelloDetails::default() };

@@ -49,7 +49,7 @@ impl MemoryLink {
     pub(crate) fn new(router: &Arc<Router>, authenticator: Arc<dyn Authenticator>) -> Self {
         let format = Format { serializer: SERIALIZER, framing: Framing::None };
         let peer = format!("process:{}", std::process::id());
-        let transport = transport_here(ChannelType::Memory, &peer);
+        let transport = transport_here(ChannelType::Memory, peer);
         let now = clock::now();
         let link = router::Link::new(router, format, usize::MAX, transport, now);
         MemoryLink {

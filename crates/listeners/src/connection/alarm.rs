@@ -39,6 +39,29 @@ impl Alarm {
     }
 }
 
+/// When something is due, if anything is: in half the room of an `Option`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Deadline(Millis);
+
+impl Deadline {
+    /// Nothing is due. No clock gets there.
+    pub(super) const NONE: Deadline = Deadline(Millis(u64::MAX));
+
+    pub(super) fn is_due(self, now: Millis) -> bool {
+        self.moment().is_some_and(|moment| moment <= now)
+    }
+
+    pub(super) fn moment(self) -> Option<Millis> {
+        (self != Deadline::NONE).then_some(self.0)
+    }
+}
+
+impl From<Option<Millis>> for Deadline {
+    fn from(moment: Option<Millis>) -> Self {
+        moment.map_or(Deadline::NONE, Deadline)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -80,6 +103,14 @@ mod tests {
             let later = clock::now() + Duration::from_millis(20);
             assert!(wait(&mut alarm, later).await >= 2, "again, after it went off");
         });
+    }
+
+    #[test]
+    fn nothing_is_due_without_a_deadline() {
+        assert!(!Deadline::NONE.is_due(Millis(u64::MAX)));
+        let deadline = Deadline::from(Some(Millis(5)));
+        assert_eq!((deadline.is_due(Millis(4)), deadline.is_due(Millis(5))), (false, true));
+        assert_eq!((deadline.moment(), Deadline::from(None).moment()), (Some(Millis(5)), None));
     }
 
     #[test]

@@ -33,6 +33,7 @@ impl<S> Connection<S> {
     /// Decodes and routes frames from the front of `input`; answers how many bytes that took.
     pub(super) fn decode(&mut self, input: &mut [u8], turn: &mut Turn<'_>) -> (usize, Stop) {
         let is_websocket = self.wire.is_websocket();
+        let is_batched = holds_batches(self.link.format().framing);
         let mut consumed = 0;
         loop {
             let rest = input.get_mut(consumed..).unwrap_or_default();
@@ -48,7 +49,7 @@ impl<S> Connection<S> {
             };
             consumed += step.consumed();
             let goes_on = match step {
-                Step::Message { text, payload, .. } if self.wire.batched => {
+                Step::Message { text, payload, .. } if is_batched => {
                     if self.link.session_id().is_none() {
                         follow_batches(&mut self.link, payload);
                     }
@@ -96,6 +97,11 @@ impl<S> Connection<S> {
         }
         Ok(taken)
     }
+}
+
+/// Whether messages of the transport are batches of WAMP messages.
+fn holds_batches(framing: Framing) -> bool {
+    matches!(framing, Framing::WebSocketBatched { .. } | Framing::DeflateBatched { .. })
 }
 
 /// Answers in batches of the form that the peer sends: there are two for JSON, and the handshake doesn't tell which.

@@ -16,38 +16,44 @@ const PAUSE_MAX: u8 = 10;
 /// How much is read at once after the longest pause, in bytes.
 const BYTES_MIN: usize = 4 << 10;
 
-/// See the module.
+/// See the module. Most senders are never slowed down, so it is small as long as they aren't.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct Pace(Option<Box<Pause>>);
+
+#[derive(Debug, Default)]
+struct Pause {
     until: Option<Millis>,
-    pause_ms: u8,
+    length_ms: u8,
 }
 
 impl Pace {
     /// Pauses after a batch that met a receiver which is nearly full.
     pub(super) fn slow_down(&mut self, now: Millis) {
-        self.pause_ms = (self.pause_ms * 2).clamp(1, PAUSE_MAX);
-        self.until = Some(now + Duration::from_millis(self.pause_ms.into()));
+        let pause = self.0.get_or_insert_default();
+        pause.length_ms = (pause.length_ms * 2).clamp(1, PAUSE_MAX);
+        pause.until = Some(now + Duration::from_millis(pause.length_ms.into()));
     }
 
     /// The last batch met no such receiver: the next may be twice as large.
     pub(super) fn speed_up(&mut self) {
-        *self = Pace { until: None, pause_ms: self.pause_ms / 2 };
+        let shorter = self.0.take().filter(|pause| pause.length_ms > 1);
+        self.0 = shorter.map(|pause| Box::new(Pause { until: None, length_ms: pause.length_ms / 2 }));
     }
 
     /// How much of `bytes` may be read at once.
     pub(super) fn share_of(&self, bytes: usize) -> usize {
-        let halvings = u8::BITS - self.pause_ms.leading_zeros();
-        (bytes >> (2 * halvings).min(usize::BITS - 1)).max(BYTES_MIN).min(bytes)
+        let Some(pause) = &self.0 else { return bytes };
+        let halvings = u8::BITS - pause.length_ms.leading_zeros();
+        (bytes >> (2 * halvings)).max(BYTES_MIN).min(bytes)
     }
 
     /// Whether the pause goes on.
     pub(super) fn holds(&self, now: Millis) -> bool {
-        self.until.is_some_and(|until| now < until)
+        self.until().is_some_and(|until| now < until)
     }
 
     pub(super) fn until(&self) -> Option<Millis> {
-        self.until
+        self.0.as_ref().and_then(|pause| pause.until)
     }
 }
 

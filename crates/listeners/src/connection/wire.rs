@@ -4,26 +4,15 @@ use std::fmt;
 
 use transport::{Decoder, rawsocket, websocket};
 
-use crate::{Keepalive, ListenerConfig};
-
 /// The decoder of a connection, and what goes with it.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) decoder: Decoder,
-    /// Whether WebSocket messages hold batches of WAMP messages.
-    pub(crate) batched: bool,
 }
 
 impl Wire {
     pub(crate) fn is_websocket(&self) -> bool {
         matches!(self.decoder, Decoder::WebSocket(_))
-    }
-
-    pub(crate) fn keepalive(&self, config: &ListenerConfig) -> Option<Keepalive> {
-        match self.decoder {
-            Decoder::RawSocket(_) => config.rawsocket.as_ref()?.keepalive,
-            Decoder::WebSocket(_) => config.websocket.as_ref()?.keepalive,
-        }
     }
 
     /// A ping of ours. What its answer repeats doesn't matter, since any sign of life does.
@@ -48,10 +37,6 @@ impl Wire {
 
 impl fmt::Display for Wire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match (self.is_websocket(), self.batched) {
-            (false, _) => "RawSocket",
-            (true, false) => "WebSocket",
-            (true, true) => "WebSocket with batches",
-        })
+        f.write_str(if self.is_websocket() { "WebSocket" } else { "RawSocket" })
     }
 }

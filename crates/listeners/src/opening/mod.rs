@@ -110,7 +110,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Opening<S> {
         match greeting {
             Ok(Greeting::Session(wire, link)) => Some(Parts {
                 stream: self.stream,
-                peer: self.peer,
                 link,
                 wire,
                 received: self.received,

@@ -30,10 +30,7 @@ where
     let own_max = config.message_bytes_max.unwrap_or(context.router.limits().message_bytes_max);
     let own_exponent = length_exponent(own_max);
     opening.send(&handshake.accept(own_exponent)).await?;
-    let wire = Wire {
-        decoder: transport::Decoder::RawSocket(Decoder::new(length_limit(own_exponent))),
-        batched: false,
-    };
+    let wire = Wire { decoder: transport::Decoder::RawSocket(Decoder::new(length_limit(own_exponent))) };
     let format = Format { serializer, framing: Framing::RawSocket };
     let peer_max = length_limit(handshake.max_len_exponent);
     let link = context.link(format, peer_max, opening.transport.clone());

@@ -107,8 +107,7 @@ where
     let http = Some(Box::new(details(request, &accepted, config)));
     let transport = TransportDetails { http, ..opening.transport.clone() };
     let link = opening.context.link(format, usize::MAX, transport);
-    let batched = accepted.protocol.batched;
-    Ok(Greeting::Session(Wire { decoder: transport::Decoder::WebSocket(decoder), batched }, link))
+    Ok(Greeting::Session(Wire { decoder: transport::Decoder::WebSocket(decoder) }, link))
 }
 
 fn details(request: &Request, accepted: &Accepted, config: &WebSocketConfig) -> HttpDetails {

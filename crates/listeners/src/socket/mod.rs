@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use router::Address;
 use tokio::net::{TcpStream, UnixStream};
 
 use self::tcp::TcpSocket;
@@ -65,13 +66,15 @@ pub enum PeerAddress {
 impl fmt::Display for PeerAddress {
     /// As session details have it: `tcp4:IP:PORT`, `tcp6:IP:PORT` or `unix`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PeerAddress::Tcp(address) => {
-                let ip = address.ip().to_canonical();
-                let family = if ip.is_ipv4() { 4 } else { 6 };
-                write!(f, "tcp{family}:{ip}:{}", address.port())
-            }
-            PeerAddress::Unix => f.write_str("unix"),
+        Address::from(*self).fmt(f)
+    }
+}
+
+impl From<PeerAddress> for Address {
+    fn from(peer: PeerAddress) -> Self {
+        match peer {
+            PeerAddress::Tcp(address) => Address::from(address),
+            PeerAddress::Unix => Address::from("unix"),
         }
     }
 }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cloverleaf_router::Flow;
-use cloverleaf_router::decision::{Action, Decision, Outcome};
+use cloverleaf_router::decision::{Action, Decision, Outcome, Step};
+use cloverleaf_router::{Flow, Identity};
 use testkit::decide::{Question, Undecided};
 use testkit::{Client, Net, json};
 use wamp::MatchPolicy;
@@ -50,6 +50,17 @@ fn the_authorizer_is_told_who_wants_what() {
         ticket.resolve(Outcome::Authorized(None));
         net.settle();
     }
+}
+
+/// AZN-07
+#[test]
+fn an_answer_to_another_question_allows_nothing() {
+    let (mut net, client, _, undecided) = asking();
+    net.send(client, json!([32, 1, {}, "a.b"]));
+    let identity = Identity::trusted("mallory");
+    undecided.take().1.resolve(Outcome::Authenticated(Step::Accept(identity)));
+    net.settle();
+    net.refused(client, 32, 1, "wamp.error.authorization_failed");
 }
 
 /// AZN-07
