@@ -27,7 +27,7 @@ pub(super) const PAYLOAD_BYTES_MAX: usize = 2048;
 /// A burst with more bytes than this is handed out.
 const BYTES_MAX: usize = 32 << 10;
 /// So many deliveries in a burst take about as long as one receiver does.
-const DELIVERIES_PER_RECEIVER: usize = 8;
+const DELIVERIES_PER_RECEIVER: usize = 4;
 
 /// See the module. It belongs to a thread, and is empty between turns.
 #[derive(Debug, Default)]
