@@ -246,10 +246,11 @@ impl Link {
             State::Authenticating(joining) => joining.waiting.take(Some(waker)),
             State::Establishing | State::Leaving | State::Closed => return Flow::Continue,
         };
-        match resolution {
-            Some(resolution) => self.resolve(resolution, turn),
-            None => Flow::Continue,
-        }
+        let Some(resolution) = resolution else { return Flow::Continue };
+        let flow = self.resolve(resolution, turn);
+        // What waited may have been publications, to this session itself too.
+        turn.flush();
+        flow
     }
 
     /// Does what somebody else's having ended the session comes to.
@@ -286,7 +287,9 @@ impl Link {
                 Some(number) => (number, Outcome::Authorized(None)),
                 None => (self.joining_ticket(), Outcome::Authenticated(no_answer())),
             };
-            return self.resolve(Resolution { number, outcome }, turn);
+            let flow = self.resolve(Resolution { number, outcome }, turn);
+            turn.flush();
+            return flow;
         }
         if self.deadline.is_some_and(|deadline| deadline <= turn.now) {
             self.deadline = None;
@@ -636,6 +639,8 @@ impl Link {
 
     /// Takes the session out of the realm; what it had queued is still sent.
     fn dispose(&mut self, turn: &mut Turn<'_>) {
+        // What it published comes before its end.
+        turn.flush();
         self.deferred = None;
         if let State::Established(session) = std::mem::replace(&mut self.state, State::Closed) {
             self.outbox = Some(Box::new(session.peer.mailbox().close()));

@@ -25,7 +25,7 @@ use crate::decision::Ruling;
 use crate::identity::{Format, Identity, Origin, TransportDetails};
 use crate::lock::lock;
 use crate::meta::Testaments;
-use crate::outbox::{Frame, Outbox, Output, TooLong};
+use crate::outbox::{Frame, Outbox, Output, TooLong, shared};
 use crate::time::Millis;
 use crate::worker::Turn;
 
@@ -223,7 +223,7 @@ impl Peer {
             length = out.len() - start;
         });
         let length_max = self.message_bytes_max.min(self.format.framing.max_body());
-        if length > length_max { Err(TooLong) } else { Ok(frame.into()) }
+        if length > length_max { Err(TooLong) } else { Ok(shared(frame)) }
     }
 
     /// Ends the session from elsewhere: its own task does the rest. False if it ends already.

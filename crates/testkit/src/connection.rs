@@ -100,14 +100,17 @@ impl Connection {
             let flow = self.link.poll(&Waker::from(Arc::clone(&self.woken)), turn);
             self.follow(flow, turn);
         }
+        let mut has_routed = false;
         while self.closed.is_none() && self.link.wants_input() {
             let Some(message) = self.input.pop_front() else { break };
-            busy = true;
+            (busy, has_routed) = (true, true);
             // Nothing more is polled in here: whatever waits from now on has to wake the task.
             self.flow = self.link.receive(&message, turn);
             self.follow(self.flow, turn);
         }
-        turn.flush();
+        if has_routed {
+            turn.flush();
+        }
         self.paced |= turn.should_pace();
         self.flush() || busy
     }

@@ -53,6 +53,8 @@ use crate::thread::{self, Buffers, Local, SCRATCH_BYTES};
 const WORK_MAX: usize = 24 << 10;
 /// How many bytes one poll writes before it lets others go first.
 const WRITE_BYTES_MAX: usize = 1 << 20;
+/// How many bytes are read at once before there is a session.
+const FIRST_BYTES_MAX: usize = 64 << 10;
 /// How many pieces are written at once.
 const SLICES_MAX: usize = 64;
 
@@ -274,7 +276,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn fill(&mut self, cx: &mut TaskContext<'_>, scratch: &mut [u8]) -> Result<Poll<usize>, End> {
         let offset = self.input.offset(scratch.len());
         let room = scratch.get_mut(offset..).unwrap_or_default();
-        let share = self.pace.share_of(room.len());
+        // Whoever has no session yet may have to wait for one, and what was read waits here.
+        let most = if self.is_settled { room.len() } else { room.len().min(FIRST_BYTES_MAX) };
+        let share = self.pace.share_of(most);
         let mut buffer = ReadBuf::new(room.get_mut(..share).unwrap_or_default());
         match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
             Poll::Pending => Ok(Poll::Pending),

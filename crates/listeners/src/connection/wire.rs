@@ -4,7 +4,7 @@ use std::fmt;
 
 use transport::{Decoder, rawsocket, websocket};
 
-/// The decoder of a connection, and what goes with it.
+/// The decoder of a connection, and what is said on its wire.
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) decoder: Decoder,

@@ -8,11 +8,15 @@
 //! What doesn't fit in goes the plain way, [`Target::deliver`]: large events, which are shared instead of copied, and
 //! publications with receivers of their own, or to several subscriptions, or to be kept.
 //!
+//! A session that is killed from elsewhere in the middle of its input has published what is in the burst: its receivers get
+//! it when its task's turn is flushed, which may be after they were told of its end.
+//!
 //! *Invariant*: a burst is of one route, which is found anew for each publication, so that a subscription that came
 //! before a publication is in the route that its burst has.
 
 use std::sync::Arc;
 
+use transport::Framing;
 use wamp::SessionId;
 use wamp::message::Event;
 
@@ -28,6 +32,12 @@ pub(super) const PAYLOAD_BYTES_MAX: usize = 2048;
 const BYTES_MAX: usize = 32 << 10;
 /// So many deliveries in a burst take about as long as one receiver does.
 const DELIVERIES_PER_RECEIVER: usize = 4;
+/// So many bytes are copied in the time of one unit of work.
+const COPIED_PER_WORK: usize = 512;
+/// So many bytes are compressed in that time.
+const COMPRESSED_PER_WORK: usize = 4;
+/// Buffers for so many formats stay.
+const RUNS_KEPT: usize = 4;
 
 /// See the module. It belongs to a thread, and is empty between turns.
 #[derive(Debug, Default)]
@@ -38,6 +48,12 @@ pub(crate) struct Burst {
     /// The events once for each format among the receivers; those behind `formats` only keep their buffers.
     runs: Vec<Run>,
     formats: usize,
+}
+
+/// What an event came to: the length of the longest message, and the work of encoding it in all formats.
+struct Added {
+    message_len: usize,
+    encoding_work: usize,
 }
 
 /// Events in one format, one frame behind the other.
@@ -64,15 +80,17 @@ pub(super) fn add(
         turn.spend(receivers);
         turn.worker.burst.begin(route, target, hidden_from);
     }
-    turn.worker.burst.add(event);
-    turn.spend(1 + receivers / DELIVERIES_PER_RECEIVER);
+    let Added { message_len, encoding_work } = turn.worker.burst.add(event);
+    turn.spend(
+        encoding_work + receivers / DELIVERIES_PER_RECEIVER + receivers * message_len / COPIED_PER_WORK,
+    );
 }
 
 /// Hands out what there is.
 pub(crate) fn flush(turn: &mut Turn<'_>) {
     let Some(route) = turn.worker.burst.route.take() else { return };
     // Lent for as long as the turn is needed beside it.
-    let burst = std::mem::take(&mut turn.worker.burst);
+    let mut burst = std::mem::take(&mut turn.worker.burst);
     for membership in route.targets.iter().flat_map(|target| target.members.iter()) {
         let peer = &membership.peer;
         if burst.hidden_from == Some(peer.id) || !membership.may_receive(&route.topic) {
@@ -82,6 +100,7 @@ pub(crate) fn flush(turn: &mut Turn<'_>) {
             run.send(membership, turn);
         }
     }
+    burst.runs.truncate(RUNS_KEPT);
     turn.worker.burst = burst;
 }
 
@@ -105,10 +124,21 @@ impl Burst {
         }
     }
 
-    fn add(&mut self, event: &Event<'_>) {
+    fn add(&mut self, event: &Event<'_>) -> Added {
+        let mut added = Added { message_len: 0, encoding_work: 1 };
         for run in self.runs.iter_mut().take(self.formats) {
-            run.add(event);
+            let message_len = run.add(event);
+            added.message_len = added.message_len.max(message_len);
+            let is_compressed =
+                matches!(run.format.framing, Framing::Deflate { .. } | Framing::DeflateBatched { .. });
+            added.encoding_work += 1 + if is_compressed { message_len / COMPRESSED_PER_WORK } else { 0 };
         }
+        added
+    }
+
+    /// The route of what is there.
+    pub(super) fn route(&self) -> Option<&Arc<Route>> {
+        self.route.as_ref()
     }
 
     fn run(&self, format: Format) -> Option<&Run> {
@@ -128,17 +158,30 @@ impl Run {
         self.message_len_max = 0;
     }
 
-    fn add(&mut self, event: &Event<'_>) {
+    fn add(&mut self, event: &Event<'_>) -> usize {
+        // Nothing of an event is left that could not be encoded to its end.
+        self.frames.truncate(self.end());
         let message_len = frames::encode(event, self.format, &mut self.frames);
         self.ends.push((self.frames.len(), message_len));
         self.message_len_max = self.message_len_max.max(message_len);
+        message_len
+    }
+
+    /// Where the last frame ends.
+    fn end(&self) -> usize {
+        self.ends.last().map_or(0, |(end, _)| *end)
     }
 
     fn send(&self, membership: &Membership, turn: &mut Turn<'_>) {
         let Membership { peer, active, .. } = membership;
         let message_len_max = peer.message_bytes_max.min(peer.format.framing.max_body());
         if self.message_len_max <= message_len_max {
-            peer.push_events(active, &Frame::Copied(&self.frames), self.ends.len() as u64, turn);
+            peer.push_events(
+                active,
+                &Frame::Copied(self.frames.get(..self.end()).unwrap_or_default()),
+                self.ends.len() as u64,
+                turn,
+            );
             return;
         }
         for (frame, message_len) in self.each() {

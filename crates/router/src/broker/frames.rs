@@ -9,7 +9,7 @@ use wamp::message::Event;
 
 use super::Membership;
 use crate::identity::Format;
-use crate::outbox::{Frame, SHARE_BYTES_MIN};
+use crate::outbox::{Frame, SHARE_BYTES_MIN, shared};
 use crate::peer::Sent;
 use crate::worker::Turn;
 
@@ -72,7 +72,7 @@ impl<'s> Frames<'s> {
             // It will be shared, so it is written where it stays.
             let mut frame = Vec::with_capacity(payload_len + HEAD_BYTES);
             let message_len = encode(event, format, &mut frame);
-            Made { frame: Stored::Shared(frame.into()), message_len }
+            Made { frame: Stored::Shared(shared(frame)), message_len }
         } else {
             self.make_in_scratch(event, format)
         };

@@ -6,7 +6,7 @@
 //! - per subscription and format (serializer and framing) among its receivers: one encoding, and the payload copied or
 //!   transcoded into it once;
 //! - per receiver: its filter if the publication has one, one lock, and a copy of a small frame or a reference to a
-//!   large one.
+//!   large one; of small publications in a row to the same receivers, for all of them together ([`burst`]).
 //!
 //! # What one SUBSCRIBE can ask for
 //!
@@ -413,6 +413,8 @@ impl Broker {
             && !options.acknowledge
             && options.receivers.is_none()
             && options.rkey.is_none()
+            // Attributes may be of any length.
+            && options.passthru.is_empty()
             && payload.bytes().len() <= burst::PAYLOAD_BYTES_MAX;
         if !is_plain {
             turn.flush();
@@ -498,7 +500,9 @@ impl Broker {
     }
 
     fn route(&self, topic: &str, turn: &mut Turn<'_>) -> Arc<Route> {
-        if let Some(route) = turn.worker.routes.find(self.realm, topic)
+        // A route with very many receivers isn't kept by the cache, but by the burst.
+        let kept = turn.worker.burst.route().filter(|route| route.is_for(self.realm, topic));
+        if let Some(route) = kept.or_else(|| turn.worker.routes.find(self.realm, topic))
             && self.index.is_current(route.generations)
         {
             return Arc::clone(route);

@@ -309,7 +309,8 @@ mod tests {
             serializer in prop::sample::select(SERIALIZERS.to_vec()),
             authid in ".{0,40}",
             trustlevel in prop::option::of(0u64..1000),
-            arg in ".{0,40}",
+            // In JSON a text that begins with \0 is bytes.
+            arg in "([^\0\n].{0,39})?",
         ) {
             let event = event(serializer, &authid, trustlevel, &arg);
             let read = StoredEvent::decode(&event.encode()).unwrap();

@@ -113,6 +113,18 @@ fn a_subscription_in_the_middle_of_a_row_counts_from_there() {
     net.nothing(client);
 }
 
+/// ORD-01: what was published before the end of the session comes before it.
+#[test]
+fn a_violation_behind_a_row_does_not_overtake_it() {
+    let mut net = Net::open();
+    let client = net.join("realm1");
+    net.subscribe(client, "a.b");
+    let publish = json!([16, 2, {"exclude_me": false}, "a.b", ["x"]]);
+    net.send_all(client, [publish, json!([2, 3, {}])]);
+    net.expect(client, json!([36, "_", "_", {}, ["x"]]));
+    net.expect(client, json!([3, {"message": "_"}, "wamp.error.protocol_violation"]));
+}
+
 /// BRK-17: events that are dropped together are counted one by one.
 #[test]
 fn events_dropped_together_are_counted_one_by_one() {

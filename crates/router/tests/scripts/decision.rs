@@ -78,6 +78,21 @@ fn what_is_allowed_happens_when_the_answer_comes() {
 
 /// AZN-02, AZN-07
 #[test]
+fn what_a_session_publishes_to_itself_comes_with_the_answer() {
+    let (mut net, client, _, undecided) = asking();
+    let allowed = || Outcome::Authorized(Some(Decision { allow: true, ..Decision::default() }));
+    net.send(client, json!([32, 1, {}, "a.b"]));
+    undecided.take().1.resolve(allowed());
+    net.settle();
+    net.expect(client, json!([33, 1, "_"]));
+    net.send(client, json!([16, 2, {"exclude_me": false}, "a.b", ["x"]]));
+    undecided.take().1.resolve(allowed());
+    net.settle();
+    net.expect(client, json!([36, "_", "_", {}, ["x"]]));
+}
+
+/// AZN-07
+#[test]
 fn what_is_denied_is_refused_when_the_answer_comes() {
     let (mut net, client, _, undecided) = asking();
     for (kind, options) in

@@ -60,6 +60,11 @@ struct Custom<'a> {
 }
 
 impl<'a> Passthru<'a> {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Nothing.
     pub const NONE: Passthru<'static> = Passthru(None);
 
