@@ -117,8 +117,8 @@ pub(crate) struct Wires {
     pub(crate) subscribers: [Wire; 2],
 }
 
-/// The rows of `docs/performance.md`.
-pub(crate) const STANDARD: [&str; 23] = [
+/// What `run` runs if no case is named.
+pub(crate) const STANDARD: [&str; 27] = [
     "pubsub 1x1",
     "pubsub 1x10",
     "pubsub 10x10",
@@ -142,6 +142,10 @@ pub(crate) const STANDARD: [&str; 23] = [
     "flood 1x10 1KiB",
     "stopped 1x10 at 10000 1KiB",
     "quiet 1x10 at 200",
+    "churn 1x10 at 100",
+    "idle 10000",
+    "idle 10000 websocket+json",
+    "start",
 ];
 
 /// Small ones, for `smoke`: every kind of load and every serializer on both transports, with all options, and with
