@@ -96,7 +96,7 @@ fn contenders(records: &[Record], ours: &str, label: &str) -> Vec<Contender> {
     all.filter(|contender| contender.costs.iter().any(Option::is_some)).collect()
 }
 
-/// Whole powers of ten around all costs.
+/// Whole powers of ten around all costs, with one more above for the legend.
 fn range(costs: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let around = costs.fold(None, |range, cost| {
         let (low, high) = range.unwrap_or((cost, cost));
@@ -104,7 +104,7 @@ fn range(costs: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     });
     let (low, high) = around?;
     // There is to be something of the lowest bar, and room for the number above the highest.
-    Some((10_f64.powf((low * 0.8).log10().floor()), 10_f64.powf((high * 1.6).log10().ceil())))
+    Some((10_f64.powf((low * 0.8).log10().floor()), 10_f64.powf((high * 1.6).log10().ceil() + 1.0)))
 }
 
 fn paint(
@@ -212,8 +212,8 @@ mod tests {
 
     #[test]
     fn the_scale_is_of_whole_powers_of_ten() {
-        assert_eq!(range([0.14, 11.0].into_iter()), Some((0.1, 100.0)));
-        assert_eq!(range([0.1].into_iter()), Some((0.01, 1.0)));
+        assert_eq!(range([0.14, 11.0].into_iter()), Some((0.1, 1000.0)));
+        assert_eq!(range([0.1].into_iter()), Some((0.01, 10.0)));
         assert_eq!(range([].into_iter()), None);
     }
 
