@@ -5,6 +5,7 @@
 //! one write per connection. A run warms up, is measured, and drains: it isn't over until everything that was sent has
 //! come back, each exactly once and in order, or a message was missing for too long.
 
+mod beat;
 mod calls;
 pub(crate) mod churn;
 mod flood;

@@ -17,10 +17,10 @@ use anyhow::{Context, Result, anyhow};
 use mio::Registry;
 use mio::event::Event;
 
+use super::beat::Beat;
 use super::flood::{Flood, Readers};
 use super::rpc::Rpc;
-use super::schedule::Schedule;
-use super::timer::{TIMER, Timer};
+use super::timer::TIMER;
 use super::{Driver, Load, Outcome, Plan, drive};
 use crate::case::Case;
 use crate::connection::Scratch;
@@ -42,7 +42,7 @@ pub(crate) fn quiet(
     let plan = Plan { count_max: u64::MAX, ..plan };
     let mut driver = Driver::new(&mut pair)?;
     let alone = driver.run(&mut pair, plan, None)?;
-    pair.schedule = None;
+    pair.beat.restart();
     let (calls, events) = thread::scope(|scope| {
         let calls = scope.spawn(|| driver.run(&mut pair, plan, None));
         let events = drive(&mut flood, plan, pid);
@@ -78,31 +78,18 @@ const LATE: &str = "late_p99_us";
 /// A caller and a callee at a steady rate.
 struct Pair {
     rpc: Rpc,
-    per_second: u32,
-    timer: Timer,
-    /// Begins with the first offer.
-    schedule: Option<Schedule>,
-    sent: u64,
-    /// From when a call was due until it was written.
-    late: Histogram,
+    beat: Beat,
 }
 
 impl Pair {
     fn join(target: &Target, case: &Case, per_second: u32, run: u32) -> Result<Self> {
-        Ok(Self {
-            rpc: Rpc::join(target, case, (1, 1), 1, run)?,
-            per_second,
-            timer: Timer::new()?,
-            schedule: None,
-            sent: 0,
-            late: Histogram::new(),
-        })
+        Ok(Self { rpc: Rpc::join(target, case, (1, 1), 1, run)?, beat: Beat::new(per_second)? })
     }
 }
 
 impl Load for Pair {
     fn register(&mut self, registry: &Registry) -> Result<()> {
-        self.timer.register(registry)?;
+        self.beat.register(registry)?;
         self.rpc.register(registry)
     }
 
@@ -114,22 +101,16 @@ impl Load for Pair {
     }
 
     fn offer(&mut self, now: Instant) -> Result<()> {
-        let schedule = *self.schedule.get_or_insert_with(|| Schedule::new(now, self.sent, self.per_second));
-        let due = schedule.due_by(now);
-        for number in self.sent..due {
+        let (due, schedule) = self.beat.due(now);
+        for number in due.clone() {
             self.rpc.begin(0, schedule.due_at(number))?;
         }
         self.rpc.flush(0)?;
-        let written = Instant::now();
-        for number in self.sent..due {
-            self.late.record(written.saturating_duration_since(schedule.due_at(number)));
-        }
-        self.sent = due;
-        self.timer.set(schedule.due_at(due).saturating_duration_since(written))
+        self.beat.written(due, schedule)
     }
 
     fn measure(&mut self) {
-        self.late.clear();
+        self.beat.measure();
     }
 
     fn completed(&self) -> u64 {
@@ -146,6 +127,6 @@ impl Load for Pair {
 
     fn finish(&self, outcome: &mut Outcome) {
         outcome.latency = self.rpc.percentiles();
-        outcome.figures.extend(self.late.percentiles().map(|late| (LATE, late.p99)));
+        outcome.figures.extend(self.beat.late().map(|late| (LATE, late.p99)));
     }
 }

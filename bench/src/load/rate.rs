@@ -1,10 +1,10 @@
 //! Publishers at a steady rate, whatever the target does: an open loop.
 //!
-//! A publication is due when the [`Schedule`] says, and an event's latency is counted from there, not from when its PUBLISH
+//! A publication is due when the [`Beat`] says, and an event's latency is counted from there, not from when its PUBLISH
 //! was written: a target that stands still for 10 ms has delayed everything that was due in them, and so has a generator.
 //!
 //! The generator's own share is kept small, and told. A system timer wakes it when the next publication is due
-//! ([`Timer`]); at the rates in question it does nothing most of the time, so that it is seldom in the middle of something
+//! ([`Beat`]); at the rates in question it does nothing most of the time, so that it is seldom in the middle of something
 //! then. It doesn't spin, which would take one of two cores from the router. How late publications were written all the
 //! same is `late_p99_us` and `late_max_us`; that is part of the latencies. The clock is read when an event comes off the
 //! socket, not when the poll has returned, so the reads of other subscribers before it count too, some microseconds: an
@@ -16,9 +16,10 @@ use anyhow::Result;
 use mio::event::Event;
 use mio::{Registry, Token};
 
+use super::beat::Beat;
 use super::pubsub::PubSub;
-use super::schedule::{Schedule, share};
-use super::timer::{TIMER, Timer};
+use super::schedule::share;
+use super::timer::TIMER;
 use super::{Load, Outcome};
 use crate::case::Case;
 use crate::connection::Scratch;
@@ -29,16 +30,10 @@ use crate::target::Target;
 pub(crate) struct Rate {
     sessions: PubSub,
     publishers: usize,
-    per_second: u32,
-    timer: Timer,
-    /// Begins with the first offer.
-    schedule: Option<Schedule>,
-    /// Publications of all publishers together, who take turns.
-    sent: u64,
+    /// Of the publications of all publishers together, who take turns.
+    beat: Beat,
     /// From when an event was due until it came.
     latency: Histogram,
-    /// From when a publication was due until it was written.
-    late: Histogram,
 }
 
 impl Rate {
@@ -53,12 +48,8 @@ impl Rate {
         Ok(Self {
             sessions: PubSub::join(target, case, (publishers, subscribers), None, run)?,
             publishers,
-            per_second,
-            timer: Timer::new()?,
-            schedule: None,
-            sent: 0,
+            beat: Beat::new(per_second)?,
             latency: Histogram::new(),
-            late: Histogram::new(),
         })
     }
 
@@ -69,12 +60,12 @@ impl Rate {
 
     /// Begins a new schedule, behind a pause in which nothing was due.
     pub(super) fn restart(&mut self) {
-        self.schedule = None;
+        self.beat.restart();
     }
 
     /// Publications so far.
     pub(super) const fn sent(&self) -> u64 {
-        self.sent
+        self.beat.sent()
     }
 
     pub(super) fn sessions(&mut self) -> &mut PubSub {
@@ -82,7 +73,8 @@ impl Rate {
     }
 
     fn receive(&mut self, subscriber: usize, scratch: &mut Scratch) -> Result<()> {
-        let Self { sessions, publishers, schedule, latency, .. } = self;
+        let Self { sessions, publishers, beat, latency, .. } = self;
+        let schedule = beat.schedule();
         let received = sessions.receive(subscriber, scratch, usize::MAX, |stamp| {
             let number = stamp.sequence * *publishers as u64 + u64::from(stamp.source);
             if let Some(schedule) = schedule {
@@ -95,7 +87,7 @@ impl Rate {
 
 impl Load for Rate {
     fn register(&mut self, registry: &Registry) -> Result<()> {
-        self.timer.register(registry)?;
+        self.beat.register(registry)?;
         self.sessions.register(registry)
     }
 
@@ -109,24 +101,18 @@ impl Load for Rate {
     }
 
     fn offer(&mut self, now: Instant) -> Result<()> {
-        let schedule = *self.schedule.get_or_insert_with(|| Schedule::new(now, self.sent, self.per_second));
-        let due = schedule.due_by(now);
+        let (due, schedule) = self.beat.due(now);
         for publisher in 0..self.publishers {
-            let count = share(self.sent, due, publisher, self.publishers);
+            let count = share(due.start, due.end, publisher, self.publishers);
             if count > 0 {
                 self.sessions.publish(publisher, count)?;
             }
         }
-        let written = Instant::now();
-        for number in self.sent..due {
-            self.late.record(written.saturating_duration_since(schedule.due_at(number)));
-        }
-        self.sent = due;
-        self.timer.set(schedule.due_at(due).saturating_duration_since(written))
+        self.beat.written(due, schedule)
     }
 
     fn measure(&mut self) {
-        self.late.clear();
+        self.beat.measure();
     }
 
     fn completed(&self) -> u64 {
@@ -144,7 +130,7 @@ impl Load for Rate {
     /// The latencies of all that was due in the measured time: the last ones came after it.
     fn finish(&self, outcome: &mut Outcome) {
         outcome.latency = self.latency.percentiles();
-        if let Some(late) = self.late.percentiles() {
+        if let Some(late) = self.beat.late() {
             outcome.figures.extend([("late_p99_us", late.p99), ("late_max_us", late.max)]);
         }
     }
