@@ -1,7 +1,7 @@
 //! Who a session is, and what its transport looks like.
 
+use core::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::fmt;
-use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
 use transport::Framing;
