@@ -103,6 +103,11 @@ impl Framing {
         matches!(self, Framing::WebSocketBatched { .. })
     }
 
+    /// Whether messages are compressed where that makes them smaller.
+    pub const fn is_compressed(self) -> bool {
+        matches!(self, Framing::Deflate { .. } | Framing::DeflateBatched { .. })
+    }
+
     /// The longest message in bytes that this framing has a header for.
     pub const fn max_body(self) -> usize {
         match self {

@@ -16,7 +16,6 @@
 
 use std::sync::Arc;
 
-use transport::Framing;
 use wamp::SessionId;
 use wamp::message::Event;
 
@@ -129,9 +128,10 @@ impl Burst {
         for run in self.runs.iter_mut().take(self.formats) {
             let message_len = run.add(event);
             added.message_len = added.message_len.max(message_len);
-            let is_compressed =
-                matches!(run.format.framing, Framing::Deflate { .. } | Framing::DeflateBatched { .. });
-            added.encoding_work += 1 + if is_compressed { message_len / COMPRESSED_PER_WORK } else { 0 };
+            added.encoding_work += 1;
+            if run.format.framing.is_compressed() {
+                added.encoding_work += message_len / COMPRESSED_PER_WORK;
+            }
         }
         added
     }

@@ -2,6 +2,8 @@
 
 use cloverleaf_router::Worker;
 use testkit::{Client, Json, Net, json};
+use transport::Framing;
+use wamp::Serializer;
 
 /// The work of the turn in which the router reads this message.
 fn work_of(net: &mut Net, client: Client, message: Json) -> usize {
@@ -102,4 +104,22 @@ fn to_check_a_payload_is_work_too() {
     for (checked, unchecked) in worked(true).into_iter().zip(worked(false)) {
         assert!(checked >= unchecked + 1000, "{checked} against {unchecked}");
     }
+}
+
+/// ROB-01: a publication in a row costs what is copied and compressed for it, not only that it is one.
+#[test]
+fn bytes_copied_and_compressed_are_work() {
+    let work = |framing: Framing, bytes: usize| {
+        let mut net = Net::without_meta_api();
+        let publisher = net.join("realm1");
+        for _ in 0..50 {
+            let receiver = net.client().serializer(Serializer::MsgPack).framing(framing).join("realm1");
+            net.subscribe(receiver, "a.b");
+        }
+        work_of(&mut net, publisher, json!([16, 1, {}, "a.b", ["x".repeat(bytes)]]))
+    };
+    let [small, large] = [10, 2000].map(|bytes| work(Framing::RawSocket, bytes));
+    assert!(large >= small + 50 * 2000 / 1024, "{large} after {small}");
+    let compressed = work(Framing::Deflate { text: false, window_bits: 15 }, 2000);
+    assert!(compressed >= large + 2000 / 8, "{compressed} after {large}");
 }
